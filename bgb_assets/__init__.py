@@ -1,0 +1,1 @@
+"""Raw uploads in, trained models out, and nothing is ever computed twice."""

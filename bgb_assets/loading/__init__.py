@@ -1,0 +1,1 @@
+"""Shards to batches: datasets, order, samplers, collate."""

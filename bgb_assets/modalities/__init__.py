@@ -1,0 +1,1 @@
+"""Knowledge: one package per kind of upload, pure, without dagster and without each other."""

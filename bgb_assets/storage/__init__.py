@@ -1,0 +1,1 @@
+"""Bytes, modality-blind: identities, entries, catalog, tables, shards."""

@@ -1,0 +1,1 @@
+"""Lightning glue: fit, callbacks, checkpoints, metrics. Runs without dagster, librosa and nibabel."""
