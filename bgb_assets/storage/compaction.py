@@ -13,7 +13,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from bgb_assets.runtime.errors import ConfigError, ContractError
 
@@ -73,7 +73,7 @@ def assign(members: Iterable[Weighted], target_bytes: int, max_bytes: int) -> li
     appear, and a changed member touches only the groups on its own path; this holds for any sizes. The
     groups to write are at most two, unless one half of a group that splits is smaller than the member that
     split it: with no member above `max_bytes / k` (k >= `max_bytes / target_bytes`) the chance of that is
-    below 2 exp(-2 k (1/2 - 1/k)^2) per split (Hoeffding), 3e-13 for k = 64.
+    below 2 exp(-2 k (1/2 - 1/k)^2) per split (Hoeffding), 2e-13 for k = 64.
 
     Args:
         members: Members with distinct keys, in any order.
@@ -102,7 +102,7 @@ def assign(members: Iterable[Weighted], target_bytes: int, max_bytes: int) -> li
 
 def _checked(members: Iterable[Weighted]) -> list[Weighted]:
     ordered = sorted(members)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.key == after.key:
             raise ContractError(f"compaction: two members have the key {after.key!r}; keys must be distinct")
     for member in ordered:
