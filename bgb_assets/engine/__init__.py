@@ -1,0 +1,1 @@
+"""What decides whether anything is called: hits, walks, fan-ins, ingest. Modality-blind, without dagster."""

@@ -1,0 +1,275 @@
+"""Ingest: from folders to upload records. The same for `bgb ingest`, the sensor and tests.
+
+Belongs here: bringing the upload records in line with what the folders hold, copying into the inbox, deletion
+safety. Does not belong here: stages (`bgb_assets.chain`), comparing without acting (`storage.inbox`).
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bgb_assets.chain import Chain, recognise_all
+from bgb_assets.runtime.errors import UsageError
+from bgb_assets.runtime.imports import resolve
+from bgb_assets.runtime.settings import InboxSettings
+from bgb_assets.storage.atomic import remove_tree, write_bytes, write_json
+from bgb_assets.storage.inbox import MARKER, Comparison, Root, Sighting, compare, look
+from bgb_assets.storage.layout import from_record, relative_to_root
+from bgb_assets.storage.leases import lease
+from bgb_assets.storage.uploads import PRESENT, VANISHED, UploadRecord
+
+SETTLE_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What a look at the folders led to: keys by what became of them.
+
+    Attributes:
+        unsettled: Still growing, or changed while they were read: ask again.
+        unrecognised: Registered, but the modality cannot read them: key -> reason.
+        collided: Refused: key -> paths that cannot be told apart.
+        held: Why nothing was deleted, or None.
+        listing: Digest input: key -> content facets of every present upload.
+    """
+
+    new: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+    unchanged: int = 0
+    unsettled: tuple[str, ...] = ()
+    unrecognised: Mapping[str, str] = field(default_factory=dict)
+    collided: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    held: str | None = None
+    held_keys: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report in JSON types."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+class Ingest:
+    """Brings one modality's upload records in line with its folders."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.settings = chain.settings.section(InboxSettings(), "inbox")
+        self._name = chain.modality.name
+        self._layout = chain.store.layout
+        self._discover = resolve(chain.modality.discover)
+
+    @property
+    def inbox(self) -> Path:
+        """The folder that is watched."""
+        return self._layout.inbox(self._name)
+
+    def roots(self) -> list[Root]:
+        """Return the inbox and the folders registered in place."""
+        outer = [Root(from_record(text, self.chain.store.root), marked=False) for text in self._outer()]
+        marked = (self._layout.state / "inboxes" / self._name).exists()
+        return [Root(self.inbox, marked=marked), *outer]
+
+    def plan(self) -> Comparison:
+        """Compare the folders with the records; changes nothing and opens no file of an upload."""
+        root = self.chain.store.root
+        sightings = [
+            sighting
+            for place in self.roots()
+            if place.path.is_dir()
+            for sighting in look(place.path, root, self._discover, self.settings.settle_s)
+        ]
+        records = list(self.chain.uploads.all())
+        return compare(sightings, records, self.roots(), root, self.settings.vanish_count, self.settings.vanish_share)
+
+    def apply(self, *, confirm_deletions: bool = False) -> IngestReport:
+        """Register what is new and changed, note what vanished; one process at a time."""
+        with lease(self._layout.state / "ingest" / f"{self._name}.lock"):
+            self._mark_inbox(confirm_deletions)
+            comparison = self.plan()
+            if comparison.held and confirm_deletions:
+                comparison = replace(comparison, held=None, vanished=comparison.held_keys, held_keys=())
+            self._note_hold(comparison)
+            report = self._register(comparison)
+            self._bury(comparison.vanished)
+            return report
+
+    def wait_and_apply(self, *, confirm_deletions: bool = False) -> IngestReport:
+        """Like `apply`, but wait (at most 10 s) for files that still grow."""
+        deadline_s = time.monotonic() + SETTLE_LIMIT_S
+        report = self.apply(confirm_deletions=confirm_deletions)
+        while report.unsettled and time.monotonic() < deadline_s:
+            time.sleep(min(0.25, self.settings.settle_s))
+            report = merged(report, self.apply(confirm_deletions=confirm_deletions))
+        return report
+
+    def hold(self) -> str | None:
+        """Return why deletions are held back, or None."""
+        try:
+            value = orjson.loads(self._hold_path.read_bytes())
+        except FileNotFoundError:
+            return None
+        return f"{value['reason']}; {len(value['keys'])} uploads are kept until `bgb ingest {self._name} --confirm-deletions`"
+
+    def copy_in(self, source: Path, on_copy: Callable[[str], None] | None = None) -> list[str]:
+        """Copy the uploads below `source` (or the one that it is) into the inbox; return their paths.
+
+        Reflinks where the disk can, never hard links: a later change of the source must not reach the copy.
+
+        Raises:
+            UsageError: There is nothing to copy, or something else lies in the inbox under that name.
+        """
+        copied = []
+        for name, origin in _uploads_of(source, self._discover):
+            target = self.inbox / name
+            if not _same_tree(origin, target):
+                if target.exists():
+                    raise UsageError(f"{target} exists and differs from {origin}; remove it or rename the source")
+                _copy(origin, target, self.inbox)
+            copied.append(name)
+            if on_copy is not None:
+                on_copy(name)
+        if not copied:
+            raise UsageError(f"{source}: no {self.chain.modality.upload_noun} found there")
+        return copied
+
+    def register_in_place(self, source: Path) -> None:
+        """Watch an outer folder too; its files stay where they are."""
+        if not source.is_dir():
+            raise UsageError(f"{source}: not a folder; --in-place registers a folder of uploads")
+        held = self._outer()
+        text = relative_to_root(source, self.chain.store.root)
+        if text not in held:
+            write_json(self._outer_path, [*held, text])
+
+    @property
+    def _outer_path(self) -> Path:
+        return self._layout.state / "roots" / f"{self._name}.json"
+
+    @property
+    def _hold_path(self) -> Path:
+        return self._layout.state / "holds" / f"{self._name}.json"
+
+    def _outer(self) -> list[str]:
+        try:
+            roots: list[str] = orjson.loads(self._outer_path.read_bytes())
+        except FileNotFoundError:
+            return []
+        return roots
+
+    def _mark_inbox(self, confirmed: bool) -> None:
+        seen = self._layout.state / "inboxes" / self._name
+        if seen.exists() and not confirmed:
+            return
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.inbox / MARKER, b"the inbox of bgb_assets; where this file is missing, nothing is deleted\n")
+        write_bytes(seen, b"")
+
+    def _note_hold(self, comparison: Comparison) -> None:
+        if comparison.held is None:
+            self._hold_path.unlink(missing_ok=True)
+        else:
+            write_json(self._hold_path, {"reason": comparison.held, "keys": list(comparison.held_keys)})
+
+    def _register(self, comparison: Comparison) -> IngestReport:
+        held = {record.key: record for record in self.chain.uploads.all()}
+        wanted = [self._record(sighting, held) for sighting in (*comparison.new, *comparison.changed)]
+        by_key = {record.key: record for record in wanted}
+        changed, touched, unsettled = [], [], list(comparison.unsettled)
+        unrecognised: dict[str, str] = {}
+        for done in recognise_all(self.chain.executor, self.chain.settings, self.chain.modality, wanted):
+            if done.failure is not None:
+                unsettled.append(done.key)
+                by_key.pop(done.key)
+                continue
+            record: UploadRecord = done.value
+            self.chain.uploads.put(record)
+            before = held.get(record.key)
+            if before is not None and before.state == PRESENT:
+                (touched if before.all_facets == record.all_facets else changed).append(record.key)
+            if record.problem is not None:
+                unrecognised[record.key] = record.problem.reason
+        new = sorted(set(by_key) - set(changed) - set(touched))
+        return IngestReport(
+            new=tuple(new),
+            changed=tuple(sorted(changed)),
+            touched=tuple(sorted(touched)),
+            vanished=comparison.vanished,
+            unchanged=len(comparison.unchanged),
+            unsettled=tuple(sorted(unsettled)),
+            unrecognised=unrecognised,
+            collided=comparison.collided,
+            held=comparison.held,
+            held_keys=comparison.held_keys,
+        )
+
+    def _record(self, sighting: Sighting, held: Mapping[str, UploadRecord]) -> UploadRecord:
+        source = "inbox" if sighting.root == relative_to_root(self.inbox, self.chain.store.root) else "path"
+        before = held.get(sighting.key) or UploadRecord(self._name, sighting.key, "", "", {})
+        return replace(
+            before, root=sighting.root, path=sighting.path, files=sighting.files, source=source, state=PRESENT
+        )
+
+    def _bury(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            record = self.chain.uploads.require(key)
+            self.chain.uploads.put(replace(record, state=VANISHED))
+
+
+def merged(first: IngestReport, second: IngestReport) -> IngestReport:
+    """Return the report of two looks, one after the other."""
+    names = ("new", "changed", "touched", "vanished")
+    both = {name: tuple(sorted({*getattr(first, name), *getattr(second, name)})) for name in names}
+    return replace(second, **both, unrecognised={**first.unrecognised, **second.unrecognised})
+
+
+def _uploads_of(source: Path, discover: Callable[[Path], Any]) -> Iterator[tuple[str, Path]]:
+    """Yield (path below the inbox, origin): the uploads below a folder, or the one that `source` is."""
+    if not source.exists():
+        raise UsageError(f"{source}: no such file or folder")
+    parent = source.parent
+    own = [found for found in discover(parent) if found.path == source.name]
+    if own:
+        yield source.name, source
+        return
+    if source.is_dir():
+        for found in discover(source):
+            yield found.path, source / found.path
+
+
+def _copy(origin: Path, target: Path, inbox: Path) -> None:
+    # Hidden names are no uploads: the inbox shows the copy only when it is whole.
+    staging = inbox / f".incoming-{target.name}-{time.monotonic_ns()}"
+    inbox.mkdir(parents=True, exist_ok=True)
+    try:
+        if origin.is_dir():
+            shutil.copytree(origin, staging)
+        else:
+            shutil.copy2(origin, staging)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging.rename(target)
+    except BaseException:
+        if staging.is_file():
+            staging.unlink()
+        remove_tree(staging)
+        raise
+
+
+def _same_tree(origin: Path, target: Path) -> bool:
+    if origin.is_file():
+        return target.is_file() and _same_file(origin, target)
+    if not target.is_dir():
+        return False
+    names = {path.relative_to(origin) for path in origin.rglob("*") if path.is_file()}
+    held = {path.relative_to(target) for path in target.rglob("*") if path.is_file()}
+    return names == held and all(_same_file(origin / name, target / name) for name in names)
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    a, b = first.stat(), second.stat()
+    return a.st_size == b.st_size and (a.st_mtime_ns == b.st_mtime_ns or first.read_bytes() == second.read_bytes())

@@ -1,0 +1,83 @@
+"""Fingerprints: an upload's bytes become facets, in a worker.
+
+Belongs here: calling `Modality.fingerprint` and falling back to the delivered bytes. Does not belong here:
+finding uploads (`storage.inbox`), writing their records (`engine.ingest`, `bgb_assets.chain`).
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bgb_assets.engine.walk import archive_limits
+from bgb_assets.modalities.contract import Modality, matches
+from bgb_assets.runtime.errors import BadInput, BgbError, ContractError, Unstable, is_resource_error
+from bgb_assets.runtime.imports import resolve
+from bgb_assets.storage.digests import signature
+from bgb_assets.storage.layout import Layout, from_record
+from bgb_assets.storage.uploads import Problem, UploadRecord, delivered_digest, opened
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class RecogniseTask:
+    """One upload to fingerprint."""
+
+    root: Path
+    modality: Modality
+    upload: UploadRecord
+
+
+def recognise(task: RecogniseTask) -> UploadRecord:
+    """Return the upload's record with signatures, facets and cost as they are now. The entry point of workers.
+
+    An upload that cannot be recognised is identified by its delivered bytes and carries the reason.
+
+    Raises:
+        Unstable: It kept changing while it was read.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _recognise(task)
+        except Unstable:
+            continue
+    return _recognise(task)
+
+
+def _recognise(task: RecogniseTask) -> UploadRecord:
+    upload = _with_signatures(task.upload, task.root)
+    try:
+        layout = Layout(task.root)
+        with opened(upload, task.root, layout.temporary, archive_limits(task.modality)) as directory:
+            facets = dict(resolve(task.modality.fingerprint)(directory))
+            cost_bytes = int(resolve(task.modality.cost_bytes)(directory))
+    except (Unstable, ContractError):
+        raise
+    except Exception as error:  # noqa: BLE001 - kept as the upload's problem with its reason, or raised again
+        return _unrecognised(upload, task, error)
+    undeclared = [name for name in facets if not matches(name, task.modality.upload_facets)]
+    if undeclared:
+        raise ContractError(f"{task.modality.fingerprint}: facets {undeclared!r} are not declared in upload_facets")
+    return replace(upload, facets=facets, cost_bytes=cost_bytes, problem=None)
+
+
+def _unrecognised(upload: UploadRecord, task: RecogniseTask, error: Exception) -> UploadRecord:
+    if is_resource_error(error) or (isinstance(error, BgbError) and not isinstance(error, BadInput)):
+        raise error
+    version = task.modality.stage("raw").code_version
+    if isinstance(error, BadInput):
+        problem = Problem(error.reason, error.remedy, version)
+    else:
+        remedy = "this is a bug, or an input it does not know: report it with the upload"
+        problem = Problem(f"{type(error).__name__}: {error}", remedy, version, kind="crash")
+    facets = {"delivered": delivered_digest(upload, task.root)}
+    return replace(upload, facets=facets, cost_bytes=0, problem=problem)
+
+
+def _with_signatures(upload: UploadRecord, data_root: Path) -> UploadRecord:
+    root = from_record(upload.root, data_root)
+    try:
+        return replace(upload, files={name: signature(f"{root}/{name}") for name in upload.files})
+    except FileNotFoundError as error:
+        raise Unstable(
+            f"{upload.modality} {upload.key!r}: {error.filename} is gone; run `bgb ingest {upload.modality}`"
+        ) from error

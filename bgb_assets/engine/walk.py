@@ -1,0 +1,285 @@
+"""One upload through the stages, in a worker: look up, else build and commit, stage after stage.
+
+Belongs here: what a worker does with one upload; it reads and writes entries, never the catalog, the upload
+records or quarantine rows. Does not belong here: which uploads (`bgb_assets.chain`).
+"""
+
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bgb_assets.engine.outcomes import StageOutcome, UploadOutcome, outcome_of, rejected
+from bgb_assets.engine.wanted import facets_read, wanted
+from bgb_assets.modalities.contract import UPLOAD, Modality, PartPlan, Stage, StageResult, iterate_reads, matches
+from bgb_assets.runtime.errors import BadInput, BgbError, ContractError, StoreError, Unstable, is_resource_error
+from bgb_assets.runtime.imports import resolve
+from bgb_assets.runtime.monitoring import count
+from bgb_assets.storage.identity import IdentityParts
+from bgb_assets.storage.quarantine import Quarantine, Rejection
+from bgb_assets.storage.records import Record
+from bgb_assets.storage.store import StageStore, link_files
+from bgb_assets.storage.uploads import FACTS_NAME, UploadRecord, opened
+
+_BUG_REMEDY = "this is a bug in the stage, or an input it does not know: report it with the upload"
+
+
+@dataclass(frozen=True)
+class WalkTask:
+    """One upload to walk.
+
+    Attributes:
+        stages: The per-upload stages up to the last selected one, params laid over.
+        selected: The names whose outcomes are asked for.
+        known: Stage -> record, for the leading stages that are known to be hits.
+        force: The names to rebuild although there is an entry.
+    """
+
+    root: Path
+    modality: Modality
+    stages: tuple[Stage, ...]
+    upload: UploadRecord
+    selected: frozenset[str]
+    known: Mapping[str, Record] = field(default_factory=dict)
+    force: frozenset[str] = frozenset()
+
+
+def walk(task: WalkTask) -> UploadOutcome:
+    """Bring one upload up to date. The entry point of workers.
+
+    Raises:
+        ContractError: A stage breaks its declaration: a bug, the run stops.
+        OSError: The machine is at fault (no space, I/O error, permission): the run stops.
+    """
+    return Walker(task).run()
+
+
+class Walker:
+    """One upload on its way through the stages."""
+
+    def __init__(self, task: WalkTask) -> None:
+        self.task = task
+        self.store = StageStore(task.root)
+        self.records: dict[str, Record] = dict(task.known)
+        self._parts: list[Record] = []
+        self._quarantine = Quarantine(self.store.layout.quarantine(task.modality.name))
+
+    def run(self) -> UploadOutcome:
+        """Walk all stages; a rejection at one stage is the outcome of those after it too."""
+        outcomes: dict[str, StageOutcome] = {}
+        rejection: Rejection | None = None
+        for stage in self.task.stages:
+            if rejection is not None:
+                outcome = rejected(stage.name, rejection)
+            else:
+                try:
+                    outcome = self._step(stage)
+                except Unstable as error:
+                    return UploadOutcome(self.task.upload.key, {}, unstable=str(error))
+                rejection = outcome.rejection
+            outcomes[stage.name] = outcome
+        return UploadOutcome(self.task.upload.key, outcomes)
+
+    def _step(self, stage: Stage) -> StageOutcome:
+        if (known := self.task.known.get(stage.name)) is not None:
+            return outcome_of(known, called=False)
+        parts = self.identity(stage)
+        identity = parts.digest()
+        force = stage.name in self.task.force
+        if not force:
+            held = self._held(stage, identity)
+            if held is not None:
+                self.records[stage.name] = held
+                return outcome_of(held, called=False)
+            row = self._quarantine.get(identity)
+            if row is not None and not row.retried:
+                return rejected(stage.name, row)
+        started = time.perf_counter()
+        self._parts.clear()
+        try:
+            record = self._build(stage, parts, overwrite=force)
+        except Exception as error:  # noqa: BLE001 - sorted into rejection or raised again, never swallowed
+            return rejected(stage.name, self._rejection(stage.name, identity, error), called=True)
+        self.records[stage.name] = record
+        return outcome_of(record, called=True, seconds=time.perf_counter() - started, parts=tuple(self._parts))
+
+    def identity(self, stage: Stage) -> IdentityParts:
+        """Return what the stage's entry for this upload is made of."""
+        return wanted(self.task.modality.name, stage, facets_read(stage, self.task.upload, self.records))
+
+    def _held(self, stage: Stage, identity: str) -> Record | None:
+        record = self.store.lookup(stage.name, self.task.modality.name, identity)
+        return record if record is not None and self.store.is_whole(record) else None
+
+    def _rejection(self, stage: str, identity: str, error: Exception) -> Rejection:
+        """Turn an exception into a row, or raise it again where it is not the upload's fault."""
+        upload = self.task.upload
+        if isinstance(error, BadInput):
+            kind, reason, remedy = "input", error.reason, error.remedy
+        elif isinstance(error, BgbError) or is_resource_error(error):
+            raise error
+        else:
+            kind, reason, remedy = "crash", f"{type(error).__name__}: {error}", _BUG_REMEDY
+        where = f"{self.task.modality.name}/{stage} {upload.key!r}"
+        return Rejection(identity, upload.modality, stage, upload.key, kind, f"{where}: {reason}", remedy)
+
+    def _build(self, stage: Stage, parts: IdentityParts, *, overwrite: bool) -> Record:
+        problem = self.task.upload.problem
+        if problem is not None and any(iterate_reads(stage, UPLOAD)):
+            raise BadInput(problem.reason, problem.remedy)
+        with self.inputs(stage) as inputs:
+            plan = _plan_parts(stage, inputs)
+            made = {name: self._part(stage, name, item, inputs) for name, item in plan.items()}
+            self._parts += made.values()
+            with ExitStack() as stack:
+                if made:
+                    space = stack.enter_context(self.store.building())
+                    inputs = {**inputs, "parts": _parts_view(self.store, made, space)}
+                out = stack.enter_context(self.store.building())
+                result, seconds = call(stage, stage.run, (inputs, stage.params, out))
+                record = make_record(self.task.modality.name, stage, parts, result, seconds)
+                record = replace(record, parts={name: part.identity for name, part in made.items()})
+                return self.store.commit(out, record, overwrite=overwrite)
+
+    def _part(self, stage: Stage, name: str, plan: PartPlan, inputs: Mapping[str, Path]) -> Record:
+        assert stage.parts is not None
+        parts = part_identity(self.task.modality.name, stage, plan)
+        held = self._held(stage, parts.digest())
+        force = stage.name in self.task.force
+        if held is not None and not held.evicted and not force:
+            return held
+        with self.store.building() as out:
+            result, seconds = call(stage, stage.parts.run, (name, inputs, stage.params, out))
+            record = make_record(self.task.modality.name, stage, parts, result, seconds)
+            return self.store.commit(out, record, overwrite=force or held is not None)
+
+    @contextmanager
+    def inputs(self, stage: Stage) -> Iterator[Mapping[str, Path]]:
+        """Give the directories a stage may read: links to the declared files and nothing else."""
+        views: dict[str, Path] = {}
+        with ExitStack() as stack:
+            space = stack.enter_context(self.store.building())
+            for source in dict.fromkeys(read.source for read in stage.reads):
+                patterns = tuple(p for read in iterate_reads(stage, source) for p in read.files)
+                if source != UPLOAD:
+                    views[source] = self.entry_view(source, patterns, space / source)
+                elif patterns:
+                    views[source] = stack.enter_context(self._upload(patterns))
+            yield views
+
+    def entry_view(self, stage: str, patterns: tuple[str, ...], view: Path) -> Path:
+        """Fill `view` with links to an entry's files, making evicted bytes anew first."""
+        record = self.records[stage]
+        if patterns and (record.evicted or any(part.evicted for part in self._parts_of(record).values())):
+            record = self.remake(stage)
+        directory = self.store.directory(record)
+        files = [(name, directory / name) for name in record.outputs if matches(name, patterns)]
+        for name, part in self._parts_of(record).items():
+            base = self.store.directory(part)
+            files += [(f"{name}/{file}", base / file) for file in part.outputs if matches(f"{name}/{file}", patterns)]
+        return link_files(files, view)
+
+    def _parts_of(self, record: Record) -> dict[str, Record]:
+        found = {}
+        for name, identity in record.parts.items():
+            part = self.store.lookup(record.stage, record.modality, identity)
+            if part is None:
+                raise StoreError(f"{record.stage} entry {record.identity}: part {name!r} is gone; run with --force")
+            found[name] = part
+        return found
+
+    def remake(self, name: str) -> Record:
+        """Make an evicted entry's bytes again; they must be what they were."""
+        stage = next(stage for stage in self.task.stages if stage.name == name)
+        old = self.records[name]
+        record = self._build(stage, self.identity(stage), overwrite=True)
+        if record.data_version != old.data_version:
+            raise ContractError(
+                f"{self.task.modality.name}/{name} {self.task.upload.key!r}: made again, the outputs differ "
+                f"({old.data_version[:12]} -> {record.data_version[:12]}); raise the stage's code_version"
+            )
+        self.records[name] = record
+        return record
+
+    @contextmanager
+    def _upload(self, patterns: tuple[str, ...]) -> Iterator[Path]:
+        upload = self.task.upload
+        only = tuple(name for pattern in patterns for name in self._references(pattern))
+        if not only or only == (FACTS_NAME,):
+            with self.store.building() as view:
+                yield view
+            return
+        limits = archive_limits(self.task.modality)
+        with opened(upload, self.task.root, self.store.layout.temporary, limits, only) as view:
+            count("uploads_opened")
+            yield view
+
+    def _references(self, pattern: str) -> tuple[str, ...]:
+        if not pattern.startswith("@"):
+            return (pattern,)
+        named = [record.references[pattern[1:]] for record in self.records.values() if pattern[1:] in record.references]
+        # A reference is a name, not a pattern: brackets in file names are common.
+        return tuple(name.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]") for name in named)
+
+
+def archive_limits(modality: Modality) -> dict[str, Any]:
+    """Return a modality's limits as keyword arguments of `archives.unpack`."""
+    limits = modality.archive_limits
+    return {"max_entries": limits.max_entries, "max_bytes": limits.max_bytes, "max_ratio": limits.max_ratio}
+
+
+def call(stage: Stage, function: str, arguments: tuple[Any, ...]) -> tuple[StageResult, float]:
+    """Call a stage function and count it; return its result and the seconds it took.
+
+    Raises:
+        ContractError: It returns no `StageResult`, or publishes what it does not declare.
+    """
+    count(f"stage_calls.{stage.name}")
+    started = time.perf_counter()
+    result = resolve(function)(*arguments)
+    seconds = time.perf_counter() - started
+    if not isinstance(result, StageResult):
+        raise ContractError(f"{function}: must return StageResult, got {type(result).__name__}")
+    if undeclared := [name for name in result.facets if not matches(name, stage.publishes)]:
+        raise ContractError(f"{function}: facets {undeclared!r} are not declared in publishes={stage.publishes!r}")
+    return result, seconds
+
+
+def make_record(modality: str, stage: Stage, parts: IdentityParts, result: StageResult, seconds: float) -> Record:
+    """Return the record of a stage's result, without outputs."""
+    observed = {**result.observed, "seconds": seconds, "python": platform.python_version(), "at_s": time.time()}
+    return Record(
+        modality=modality,
+        stage=stage.name,
+        identity=parts.digest(),
+        parts_of_identity=parts.as_json(),
+        facets=dict(result.facets),
+        outputs={},
+        metadata=dict(result.metadata),
+        warnings=tuple(result.warnings),
+        absent=result.absent,
+        references=dict(result.references),
+        observed=observed,
+    )
+
+
+def part_identity(modality: str, stage: Stage, plan: PartPlan) -> IdentityParts:
+    """Return what a part's own entry is made of."""
+    return IdentityParts(f"{stage.name}/{modality}/part", stage.code_version, plan.params, plan.facets)
+
+
+def _plan_parts(stage: Stage, inputs: Mapping[str, Path]) -> Mapping[str, PartPlan]:
+    if stage.parts is None:
+        return {}
+    plan: Mapping[str, PartPlan] = resolve(stage.parts.plan)(inputs, stage.params)
+    return plan
+
+
+def _parts_view(store: StageStore, made: Mapping[str, Record], space: Path) -> Path:
+    files = [
+        (f"{name}/{file}", store.directory(record) / file) for name, record in made.items() for file in record.outputs
+    ]
+    return link_files(files, space / "parts")

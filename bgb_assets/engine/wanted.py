@@ -1,0 +1,98 @@
+"""Which entry a stage wants: params from code, file and overrides, facets from what it reads, one digest.
+
+Belongs here: from a stage and its inputs to an identity. Does not belong here: whether that entry exists.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bgb_assets.modalities.contract import UPLOAD, Modality, Stage, matches
+from bgb_assets.runtime.errors import ConfigError, ContractError
+from bgb_assets.runtime.settings import Settings, overlay
+from bgb_assets.storage.identity import IdentityParts
+from bgb_assets.storage.records import Record
+from bgb_assets.storage.uploads import UploadRecord
+
+Overrides = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Upload key -> stage -> param -> value."""
+
+
+def configured(modality: Modality, settings: Settings) -> Modality:
+    """Return the modality with the params of `config.toml` laid over its stages and variants.
+
+    Raises:
+        ConfigError: The file names a stage, variant or param that does not exist.
+    """
+    table = settings.tables.get(modality.name, {})
+    names = {stage.name for stage in modality.stages}
+    if unknown := sorted(set(table) - names):
+        raise ConfigError(f"{settings.config_path}: [{modality.name}] has no stage {unknown!r}; it has {sorted(names)}")
+    unknown_variants = sorted(
+        name
+        for name, value in table.get("model", {}).items()
+        if isinstance(value, Mapping) and name not in modality.variants
+    )
+    if unknown_variants:
+        raise ConfigError(
+            f"{settings.config_path}: [{modality.name}.model] has no variant {unknown_variants!r}; "
+            f"it has {sorted(modality.variants)}"
+        )
+    stages = tuple(
+        dataclasses.replace(stage, params=settings.section(stage.params, modality.name, stage.name))
+        for stage in modality.stages
+    )
+    variants = {
+        name: settings.section(params, modality.name, "model", name) for name, params in modality.variants.items()
+    }
+    return dataclasses.replace(modality, stages=stages, variants=variants)
+
+
+def read_overrides(path: Path, modality: Modality) -> Overrides:
+    """Read the per-upload settings of a modality; a missing file means none.
+
+    Raises:
+        ConfigError: The file is no mapping of upload -> stage -> param -> value, or names an unknown stage.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        value = yaml.safe_load(path.read_text("utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}; mend the line") from error
+    names = {stage.name for stage in modality.per_upload}
+    for key, stages in value.items() if isinstance(value, dict) else [("", None)]:
+        if not isinstance(stages, dict) or not set(stages) <= names:
+            raise ConfigError(f"{path}: {key!r} must map stages of {sorted(names)} to params, got {stages!r}")
+    return {str(key): stages for key, stages in value.items()}
+
+
+def for_upload(stage: Stage, key: str, overrides: Overrides) -> Stage:
+    """Return the stage with one upload's own settings laid over its params."""
+    table = overrides.get(key, {}).get(stage.name)
+    if not table:
+        return stage
+    return dataclasses.replace(stage, params=overlay(stage.params, table, f"override of {key!r}, {stage.name}"))
+
+
+def facets_read(stage: Stage, upload: UploadRecord, records: Mapping[str, Record]) -> dict[str, str]:
+    """Return the facets that a per-upload stage declares, by name.
+
+    Raises:
+        ContractError: Two sources give one name different digests.
+    """
+    facets: dict[str, str] = {}
+    for read in stage.reads:
+        source = upload.all_facets if read.source == UPLOAD else records[read.source].facets
+        for name, digest in source.items():
+            if matches(name, read.facets) and facets.setdefault(name, digest) != digest:
+                raise ContractError(f"stage {stage.name!r} reads facet {name!r} from two sources that differ")
+    return facets
+
+
+def wanted(modality: str, stage: Stage, facets: Mapping[str, str]) -> IdentityParts:
+    """Return the identity's parts of the entry a stage wants."""
+    return IdentityParts(f"{stage.name}/{modality}", stage.code_version, stage.params, facets)

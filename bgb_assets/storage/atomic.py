@@ -1,0 +1,101 @@
+"""Writing so that a kill at any instant leaves the old state or the new one, never half of one.
+
+Belongs here: atomic files, temporary directories that name their process, the sweep of abandoned ones.
+Does not belong here: what an entry is (`store`).
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bgb_assets.storage.digests import canonical_json
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: temporary name, flush, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write canonical JSON and a final newline, whole or not at all."""
+    write_bytes(path, canonical_json(value) + b"\n")
+
+
+def flush_file(path: Path) -> None:
+    """Force a file's bytes to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def temporary_directory(parent: Path) -> Iterator[Path]:
+    """Give an empty directory that is removed at the end, or swept later if this process is killed."""
+    parent.mkdir(parents=True, exist_ok=True)
+    path = parent / f"{process_token(os.getpid())}.{uuid.uuid4().hex[:12]}"
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        remove_tree(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory tree; a missing one is fine."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    elif path.exists():
+        shutil.rmtree(path, ignore_errors=False)
+
+
+def sweep(parent: Path) -> int:
+    """Remove the temporary directories of dead processes; return how many."""
+    swept = 0
+    for path in sorted(parent.iterdir()) if parent.is_dir() else []:
+        token = path.name.rsplit(".", 1)[0]
+        if not _is_alive(token):
+            shutil.rmtree(path, ignore_errors=True)
+            swept += 1
+    return swept
+
+
+def process_token(pid: int) -> str:
+    """Return `<pid>.<start time>`: a reused process number is not the same process."""
+    return f"{pid}.{_start_time(pid)}"
+
+
+def _is_alive(token: str) -> bool:
+    pid, _, started = token.partition(".")
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _start_time(int(pid)) == started
+
+
+def _start_time(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "0"  # macOS has no /proc: the process number alone decides
+    # Field 22; the command name before it may hold spaces and brackets.
+    return stat.rpartition(")")[2].split()[19]

@@ -1,0 +1,177 @@
+"""The catalog: an SQLite index over all entries, so that a hit opens no file.
+
+A projection of the records: it can be deleted at any time and rebuilds equal, but for last use and hit
+counts. Any number of driving processes share it; workers never open it.
+Belongs here: the index. Does not belong here: what a hit is (`bgb_assets.chain`), bytes (`store`).
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bgb_assets.runtime.errors import NewerStore
+from bgb_assets.storage.backend import EntrySignature
+from bgb_assets.storage.records import Record, record_from_bytes
+from bgb_assets.storage.store import StageStore
+
+CATALOG_FORMAT = 1
+BUSY_TIMEOUT_S = 60.0
+LOOKUP_BATCH = 500
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    identity TEXT PRIMARY KEY, modality TEXT NOT NULL, stage TEXT NOT NULL, bytes INTEGER NOT NULL,
+    evicted INTEGER NOT NULL, record BLOB NOT NULL,
+    record_bytes INTEGER NOT NULL, record_mtime_ns INTEGER NOT NULL, directory_mtime_ns INTEGER NOT NULL,
+    last_used_s REAL NOT NULL DEFAULT 0, hits INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entries_by_stage ON entries (modality, stage);
+"""
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """One entry as the catalog knows it."""
+
+    record: Record
+    signature: EntrySignature
+    last_used_s: float = 0.0
+    hits: int = 0
+
+
+class Catalog:
+    """The index over a store's entries.
+
+    Args:
+        path: The SQLite file, on a local disk.
+
+    Raises:
+        NewerStore: A later version wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._transaction() as connection:
+            held = connection.execute("PRAGMA user_version").fetchone()[0]
+            if held > CATALOG_FORMAT:
+                raise NewerStore(f"{path}: catalog format {held} is newer than {CATALOG_FORMAT}; update bgb_assets")
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {CATALOG_FORMAT}")
+
+    def get_many(self, identities: Iterable[str]) -> dict[str, Indexed]:
+        """Return the entries that are known, by identity."""
+        wanted = list(dict.fromkeys(identities))
+        found: dict[str, Indexed] = {}
+        with self._connected() as connection:
+            for start in range(0, len(wanted), LOOKUP_BATCH):
+                batch = wanted[start : start + LOOKUP_BATCH]
+                marks = ",".join("?" * len(batch))
+                for row in connection.execute(f"{_SELECT} WHERE identity IN ({marks})", batch):
+                    indexed = _indexed(row)
+                    found[indexed.record.identity] = indexed
+        return found
+
+    def put_many(self, entries: Sequence[tuple[Record, EntrySignature]]) -> None:
+        """Add or replace entries in one short transaction; uses and hits are kept."""
+        if not entries:
+            return
+        now = time.time()
+        rows = [
+            (rec.identity, rec.modality, rec.stage, rec.size_bytes, rec.evicted, rec.to_bytes(), *signature, now)
+            for rec, signature in entries
+        ]
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT INTO entries (identity, modality, stage, bytes, evicted, record, record_bytes, record_mtime_ns,"
+                " directory_mtime_ns, last_used_s) VALUES (?,?,?,?,?,?,?,?,?,?)"
+                " ON CONFLICT (identity) DO UPDATE SET bytes=excluded.bytes, evicted=excluded.evicted,"
+                " record=excluded.record, record_bytes=excluded.record_bytes, record_mtime_ns=excluded.record_mtime_ns,"
+                " directory_mtime_ns=excluded.directory_mtime_ns",
+                rows,
+            )
+
+    def touch_many(self, identities: Iterable[str]) -> None:
+        """Note a use of these entries, in one transaction."""
+        now = time.time()
+        rows = [(now, identity) for identity in identities]
+        if rows:
+            with self._transaction() as connection:
+                connection.executemany("UPDATE entries SET last_used_s=?, hits=hits+1 WHERE identity=?", rows)
+
+    def remove_many(self, identities: Iterable[str]) -> None:
+        """Forget entries."""
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM entries WHERE identity=?", [(identity,) for identity in identities])
+
+    def entries(self, modality: str | None = None, stage: str | None = None) -> Iterator[Indexed]:
+        """Yield entries in the order of their identities."""
+        clauses = [("modality", modality), ("stage", stage)]
+        used = [(name, value) for name, value in clauses if value is not None]
+        where = " AND ".join(f"{name}=?" for name, _ in used) or "1"
+        with self._connected() as connection:
+            yield from map(
+                _indexed,
+                connection.execute(f"{_SELECT} WHERE {where} ORDER BY identity", [value for _, value in used]),
+            )
+
+    def totals(self) -> Mapping[tuple[str, str], tuple[int, int]]:
+        """Return (modality, stage) -> (entries, bytes on disk)."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT modality, stage, count(*), sum(CASE evicted WHEN 0 THEN bytes ELSE 0 END)"
+                " FROM entries GROUP BY modality, stage"
+            )
+            return {(modality, stage): (count, total or 0) for modality, stage, count, total in rows}
+
+    def rebuild(self, store: StageStore, modalities: Iterable[str], stages: Iterable[str]) -> int:
+        """Read every record below the root anew and index just those; return how many."""
+        stages = tuple(stages)
+        kept: list[tuple[Record, EntrySignature]] = []
+        for modality in modalities:
+            for stage in stages:
+                kept += _read_all(store, modality, stage)
+        known = {record.identity for record, _ in kept}
+        self.remove_many([entry.record.identity for entry in self.entries() if entry.record.identity not in known])
+        self.put_many(kept)
+        return len(kept)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            # A lost last transaction costs a look at the records, not data.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+
+_SELECT = "SELECT record, record_bytes, record_mtime_ns, directory_mtime_ns, last_used_s, hits, identity FROM entries"
+
+
+def _indexed(row: tuple[bytes, int, int, int, float, int, str]) -> Indexed:
+    data, record_bytes, record_mtime_ns, directory_mtime_ns, last_used_s, hits, identity = row
+    record = record_from_bytes(data, f"catalog row {identity}")
+    return Indexed(record, (record_bytes, record_mtime_ns, directory_mtime_ns), last_used_s, hits)
+
+
+def _read_all(store: StageStore, modality: str, stage: str) -> Iterator[tuple[Record, EntrySignature]]:
+    for location in store.backend.locations(f"{stage}/{modality}"):
+        record = store.lookup(stage, modality, location.rsplit("/", 1)[1])
+        signature = store.backend.signature(location)
+        if record is not None and signature is not None and store.is_whole(record):
+            yield record, signature

@@ -1,0 +1,253 @@
+"""Upload records: the authority for which uploads exist, one JSON file each.
+
+Dagster's partitions and the catalog are projections of these files. Belongs here: the record of an upload,
+reading and writing it, opening its bytes as a directory. Does not belong here: finding uploads (`inbox`).
+"""
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bgb_assets.runtime import archives
+from bgb_assets.runtime.errors import StoreError, Unstable, UsageError
+from bgb_assets.storage.atomic import temporary_directory, write_json
+from bgb_assets.storage.digests import Signature, canonical_json, sha256_file, sha256_json, signature
+from bgb_assets.storage.layout import from_record
+from bgb_assets.storage.store import link_files
+
+UPLOAD_FORMAT = 1
+FACTS_NAME = "facts.json"
+PRESENT, VANISHED = "present", "vanished"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why an upload could not be recognised, under which version of the raw stage."""
+
+    reason: str
+    remedy: str
+    code_version: str
+    kind: str = "input"
+
+
+@dataclass(frozen=True)
+class StageState:
+    """The entry an upload has at one stage, and the one before it (for `why`)."""
+
+    identity: str
+    previous: str | None = None
+
+
+@dataclass(frozen=True)
+class UploadRecord:
+    """One upload.
+
+    Attributes:
+        root: Folder that holds the files, relative to the data root where it lies below it.
+        path: Relative POSIX path that the key was made from.
+        files: Relative POSIX path -> signature, as last seen.
+        facets: Content digests of its parts (`Modality.fingerprint`), or `delivered` alone where it was not
+            recognised: the digest of the bytes as they are, so that quarantine has a key.
+        source: `inbox`, `path` or the name of a source plug-in.
+        facts: What the source says about the upload; its digest is the facet `facts`.
+        popularity: Values that are not content and never part of an identity.
+        problem: Why it was not recognised.
+        state: `present` or `vanished`.
+        cost_bytes: Bound on the memory it takes in a worker.
+        entries: Stage -> the entry it has.
+    """
+
+    modality: str
+    key: str
+    root: str
+    path: str
+    files: Mapping[str, Signature]
+    facets: Mapping[str, str] = field(default_factory=dict)
+    source: str = "inbox"
+    origin: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    popularity: Mapping[str, Any] = field(default_factory=dict)
+    problem: Problem | None = None
+    state: str = PRESENT
+    cost_bytes: int = 0
+    entries: Mapping[str, StageState] = field(default_factory=dict)
+
+    @property
+    def all_facets(self) -> Mapping[str, str]:
+        """Return the content facets and `facts`."""
+        return {**self.facets, "facts": sha256_json(self.facts)}
+
+    @property
+    def archive(self) -> str | None:
+        """Return the one file that is an archive, if the upload is one."""
+        names = list(self.files)
+        return names[0] if len(names) == 1 and archives.archive_suffix(names[0]) else None
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """Return what a fan-in may join: nothing of it is content."""
+        return {
+            "source": self.source,
+            "origin": self.origin,
+            "popularity": dict(self.popularity),
+            "facts": dict(self.facts),
+        }
+
+    def with_entry(self, stage: str, identity: str) -> "UploadRecord":
+        """Return the record with the entry of a stage; the one before it is kept for `why`."""
+        held = self.entries.get(stage)
+        if held is not None and held.identity == identity:
+            return self
+        state = StageState(identity, held.identity if held else None)
+        return replace(self, entries={**self.entries, stage: state})
+
+    def without_entry(self, stage: str) -> "UploadRecord":
+        """Return the record without an entry at a stage: the upload was rejected there."""
+        if stage not in self.entries:
+            return self
+        return replace(self, entries={name: state for name, state in self.entries.items() if name != stage})
+
+
+class Uploads:
+    """The upload records of one modality.
+
+    Args:
+        folder: One JSON file per upload.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keys(self) -> list[str]:
+        """Return all keys, sorted, vanished uploads included."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.name.removesuffix(".json") for path in self._folder.glob("[!.]*.json"))
+
+    def get(self, key: str) -> UploadRecord | None:
+        """Return one record."""
+        path = self._path(key)
+        try:
+            return upload_from_bytes(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            return None
+
+    def require(self, key: str) -> UploadRecord:
+        """Return one record.
+
+        Raises:
+            UsageError: There is none of that key.
+        """
+        record = self.get(key)
+        if record is None:
+            raise UsageError(
+                f"no upload {key!r} in {self._folder.name}; run `bgb status {self._folder.name}` for the keys"
+            )
+        return record
+
+    def all(self, keys: Sequence[str] | None = None) -> Iterator[UploadRecord]:
+        """Yield records by key, in sorted order; keys without a record are passed over."""
+        for key in sorted(keys) if keys is not None else self.keys():
+            if (record := self.get(key)) is not None:
+                yield record
+
+    def put(self, record: UploadRecord) -> None:
+        """Write a record, whole or not at all."""
+        write_json(self._path(record.key), _to_json(record))
+
+    def remove(self, key: str) -> None:
+        """Remove a record."""
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        if "/" in key or key.startswith("."):
+            raise UsageError(f"{key!r} is no upload key; keys hold A-Z a-z 0-9 _ . - and %XX")
+        return self._folder / f"{key}.json"
+
+
+def is_untouched(record: UploadRecord, data_root: Path) -> bool:
+    """Say whether every file still has its signature; opens nothing."""
+    root = from_record(record.root, data_root)
+    try:
+        return all(signature(f"{root}/{name}") == tuple(held) for name, held in record.files.items())
+    except OSError:
+        return False
+
+
+@contextmanager
+def opened(
+    record: UploadRecord, data_root: Path, temporary: Path, limits: Mapping[str, Any], only: Sequence[str] = ("*",)
+) -> Iterator[Path]:
+    """Give an upload as a directory: links to its files, or what its archive holds.
+
+    Args:
+        limits: Keyword arguments of `archives.unpack`.
+        only: Patterns of the files to hand over; `facts.json` only where it is named.
+
+    Raises:
+        Unstable: A file is not as it was when it was fingerprinted; ingest again.
+        UnsafeArchive: The archive must not be unpacked.
+    """
+    if not is_untouched(record, data_root):
+        raise Unstable(f"{record.modality} {record.key!r}: its files changed; run `bgb ingest {record.modality}` again")
+    root = from_record(record.root, data_root)
+    with temporary_directory(temporary) as space:
+        if record.archive:
+            source = space / "unpacked"
+            source.mkdir()
+            archives.unpack(root / record.archive, source, **limits)
+            files = {p.relative_to(source).as_posix(): p for p in sorted(source.rglob("*")) if p.is_file()}
+        else:
+            files = {_below(record, name): root / name for name in record.files}
+        chosen = [(name, path) for name, path in files.items() if any(fnmatch.fnmatchcase(name, p) for p in only)]
+        view = link_files(chosen, space / "view")
+        if FACTS_NAME in only:
+            (view / FACTS_NAME).write_bytes(canonical_json(record.facts))
+        yield view
+        if not is_untouched(record, data_root):
+            raise Unstable(f"{record.modality} {record.key!r}: a file changed while it was read; run again")
+
+
+def delivered_digest(record: UploadRecord, data_root: Path) -> str:
+    """Return the digest of an upload's bytes as they were delivered."""
+    root = from_record(record.root, data_root)
+    return sha256_json([[_below(record, name), sha256_file(root / name)] for name in sorted(record.files)])
+
+
+def upload_from_bytes(data: bytes, where: str) -> UploadRecord:
+    """Return the upload record in some JSON.
+
+    Raises:
+        StoreError: It is damaged or of another format.
+    """
+    try:
+        value = orjson.loads(data)
+        if value.pop("format") != UPLOAD_FORMAT:
+            raise StoreError(f"{where}: not of upload format {UPLOAD_FORMAT}; update bgb_assets")
+        problem = value.pop("problem")
+        entries = value.pop("entries")
+        files = {name: tuple(held) for name, held in value.pop("files").items()}
+        return UploadRecord(
+            **value,
+            files=files,
+            problem=Problem(**problem) if problem else None,
+            entries={stage: StageState(**state) for stage, state in entries.items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"{where}: not a valid upload record ({error!r}); remove it and ingest again") from error
+
+
+def _to_json(record: UploadRecord) -> dict[str, Any]:
+    value = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return {"format": UPLOAD_FORMAT, **value}
+
+
+def _below(record: UploadRecord, name: str) -> str:
+    # A folder's files are named below the folder; a single file by its own name.
+    prefix = f"{record.path}/"
+    return name.removeprefix(prefix) if name.startswith(prefix) else name.rsplit("/", 1)[-1]
