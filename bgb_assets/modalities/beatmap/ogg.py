@@ -5,6 +5,7 @@ Does not belong here: decoding. Used by `audio_identity` and `export_audio`.
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,8 +17,9 @@ COMMENT_PACKET = 1
 """Index of the packet with the tags, in Vorbis and in Opus."""
 
 _PAGE = struct.Struct("<4sBBqIIIB")
-_CONTINUED, _FIRST = 1, 2
+_FIRST = 2
 _MAX_SEGMENT = 255
+_REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class Bytes(Protocol):
@@ -143,33 +145,6 @@ def audio_packets(data: Bytes, head: Head) -> Iterator[tuple[bytes, int]]:
             index, pending = index + 1, b""
 
 
-def split_packets(data: Bytes, head: Head) -> Iterator[tuple[bytes, int, bool]]:
-    """Yield the packets of one stream: bytes, granule of the page each ends in, whether it ends that page."""
-    pending = b""
-    for page in pages(data):
-        if page.serial != head.serial:
-            continue
-        parts = list(_page_packets(data, page))
-        last_end = max((number for number, (_, complete) in enumerate(parts) if complete), default=-1)
-        for number, (piece, complete) in enumerate(parts):
-            pending += piece
-            if complete:
-                yield pending, page.granule, number == last_end
-                pending = b""
-
-
-def write_page(packets: list[bytes], granule: int, serial: int, sequence: int, flags: int) -> bytes:
-    """Return one page that holds whole packets.
-
-    Raises:
-        ValueError: They need more than 255 segments.
-    """
-    lacing = b"".join(bytes([_MAX_SEGMENT] * (len(packet) // 255) + [len(packet) % 255]) for packet in packets)
-    if len(lacing) > _MAX_SEGMENT:
-        raise ValueError(f"{len(lacing)} segments do not fit into one Ogg page of {_MAX_SEGMENT}")
-    return assemble_page(lacing, b"".join(packets), granule, serial, sequence, flags)
-
-
 def assemble_page(lacing: bytes, payload: bytes, granule: int, serial: int, sequence: int, flags: int) -> bytes:
     """Return a page with its checksum."""
     header = _PAGE.pack(b"OggS", 0, flags, granule, serial, sequence, 0, len(lacing))
@@ -178,25 +153,12 @@ def assemble_page(lacing: bytes, payload: bytes, granule: int, serial: int, sequ
 
 
 def checksum(page: bytes) -> int:
-    """Return the CRC of a page whose checksum field is zero: polynomial 0x04C11DB7, no reflection."""
-    table = _crc_table()
-    register = 0
-    for byte in page:
-        register = (register << 8 & 0xFFFFFFFF) ^ table[register >> 24 ^ byte]
-    return register
+    """Return the CRC of a page whose checksum field is zero: polynomial 0x04C11DB7, start 0, not reflected.
 
-
-def _crc_table() -> list[int]:
-    if not _CRC_TABLE:
-        for byte in range(256):
-            register = byte << 24
-            for _ in range(8):
-                register = (register << 1 ^ (0x04C11DB7 if register & 0x80000000 else 0)) & 0xFFFFFFFF
-            _CRC_TABLE.append(register)
-    return _CRC_TABLE
-
-
-_CRC_TABLE: list[int] = []
+    zlib's CRC is the same one with all bits reversed, start and end inverted.
+    """
+    reflected = zlib.crc32(page.translate(_REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{reflected:032b}"[::-1], 2)
 
 
 def _page_packets(data: Bytes, page: Page) -> Iterator[tuple[bytes, bool]]:
