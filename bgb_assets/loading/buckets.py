@@ -5,7 +5,7 @@ With lognormal lengths and batches of 64, random batches are padded 3.5-fold, po
 Belongs here: cutting one epoch's samples into batches. Does not belong here: the draw itself (`order`).
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.int64]
 
 
-class Batches(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Batches:
     """The batches of an epoch.
 
     Attributes:
@@ -26,7 +27,7 @@ class Batches(NamedTuple):
     copies: Ids
     offsets: Ids
 
-    def __len__(self) -> int:  # type: ignore[override]
+    def __len__(self) -> int:
         return len(self.offsets) - 1
 
 

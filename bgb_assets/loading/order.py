@@ -10,6 +10,7 @@ Belongs here: what comes when. Does not belong here: reading it (`dataset`), car
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -156,7 +157,7 @@ def micro_batches(batch: tuple[Ticket, ...], size: int) -> tuple[tuple[Ticket, .
     """Cut a batch into the fewest parts of at most `size` samples, as equal as they can be, in order."""
     parts = max(1, -(-len(batch) // size))
     edges = [len(batch) * number // parts for number in range(parts + 1)]
-    return tuple(batch[low:high] for low, high in zip(edges, edges[1:], strict=False))
+    return tuple(batch[low:high] for low, high in pairwise(edges))
 
 
 @lru_cache(maxsize=4)
