@@ -272,7 +272,8 @@ def _part_index(directory: Path, table: str, number: int) -> pa.Table:
 def _joined(indices: Sequence[pa.Table]) -> pa.Table:
     if indices:
         return pa.concat_tables(indices).combine_chunks()
-    return pa.schema({"table": pa.string(), "file": pa.int32(), "upload": pa.string(), **_PLACE}).empty_table()
+    kinds: dict[str, pa.DataType] = {"table": pa.string(), "file": pa.int32(), "upload": pa.string(), **_PLACE}
+    return pa.schema(kinds).empty_table()
 
 
 def _with_stand_ins(index: pa.Table, stands_for: Mapping[str, str]) -> pa.Table:
