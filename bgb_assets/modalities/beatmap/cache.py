@@ -30,6 +30,8 @@ WAV_FILE = "audio.wav"
 FACTS_FILE = "audio.json"
 
 _BLOCK_FRAMES = 1 << 16
+_MAX_OGG_PAGE_BYTES = 65_307
+_OGG_LAST_PAGE = 4
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,19 @@ def _check_length(source: Source, frames: int, params: CacheParams) -> None:
 
 
 def _is_truncated(path: Path, source: Source, spooled: Spooled) -> bool:
-    return spooled.source_frames < source.frames or (ogg.is_ogg(path) and not ogg.ends_complete(path))
+    return spooled.source_frames < source.frames or (source.codec.startswith("OGG/") and not _ogg_ends(path))
+
+
+def _ogg_ends(path: Path) -> bool:
+    """Say whether the last page of an Ogg file is whole and marked as the last of its stream."""
+    with path.open("rb") as file:
+        # Only the tail: a page has at most 65,307 bytes.
+        file.seek(max(0, path.stat().st_size - 2 * _MAX_OGG_PAGE_BYTES))
+        tail = file.read()
+    last = None
+    for page in ogg.pages(tail):
+        last = page
+    return last is not None and bool(last.flags & _OGG_LAST_PAGE) and last.end - last.start == sum(last.lacing)
 
 
 def _warnings(source: Source, spooled: Spooled, truncated: bool) -> tuple[str, ...]:

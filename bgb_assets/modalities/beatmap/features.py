@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def run(inputs: Mapping[str, Path], params: FeatureParams, out: Path) -> StageRe
         grid = beat_grid(song, tempo_from_json(tempo_maps[tempo_id]), params)
         grids[tempo_id] = {"file": mel_file(tempo_id), "rows": len(grid)}
         np.save(out / mel_file(tempo_id), grid)
-    described = {"frames": len(song.onset), "hop_s": song.hop_s, "seconds": song.seconds, "tempo_maps": grids}
+    described = _described(song, params, grids)
     (out / FEATURES_FILE).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     mel = hashlib.sha256("".join(_digest(out / mel_file(tempo_id)) for tempo_id in sorted(grids)).encode())
     return StageResult(
@@ -152,6 +153,16 @@ def beat_grid(song: SongFrames, tempo: TempoMap, params: FeatureParams) -> NDArr
         onset = sample_rows(song.onset, times_s[piece], song.hop_s, song.seconds, 0.0)
         grid[piece, -1] = np.clip(onset / level, 0.0, 1.0)
     return grid
+
+
+def _described(song: SongFrames, params: FeatureParams, grids: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "frames": len(song.onset),
+        "frames_per_beat": params.frames_per_beat,
+        "hop_s": song.hop_s,
+        "seconds": song.seconds,
+        "tempo_maps": grids,
+    }
 
 
 def _onset_level(onset: NDArray[np.float32], percentile: float) -> np.float32:
