@@ -215,23 +215,23 @@ def _difficulty(
 
 
 def _requirements(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    found: set[str] = set()
-    for custom_key in ("_customData", "customData"):
-        custom = entry.get(custom_key)
-        if not isinstance(custom, Mapping):
-            continue
-        for key in ("_requirements", "requirements"):
-            names = custom.get(key)
-            found.update(clean_text(name) for name in names if isinstance(name, str)) if isinstance(
-                names, list
-            ) else None
-    return tuple(sorted(found))
+    customs = (entry.get("_customData"), entry.get("customData"))
+    lists = [
+        custom.get(key)
+        for custom in customs
+        if isinstance(custom, Mapping)
+        for key in ("_requirements", "requirements")
+    ]
+    return tuple(sorted({name for names in lists for name in _texts(names)}))
 
 
 def _mappers(entry: Mapping[str, Any]) -> list[str]:
     authors = entry.get("beatmapAuthors")
-    names = authors.get("mappers") if isinstance(authors, Mapping) else None
-    return [clean_text(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return _texts(authors.get("mappers")) if isinstance(authors, Mapping) else []
+
+
+def _texts(value: Any) -> list[str]:
+    return [clean_text(text) for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _entries(parent: Mapping[str, Any], key: str, label: str) -> list[Mapping[str, Any]]:

@@ -67,6 +67,19 @@ class Head:
 
 
 @dataclass(frozen=True)
+class HeaderPackets:
+    """The header packets of a stream.
+
+    Attributes:
+        packets: In order, whole.
+        pages: How many pages they fill; audio begins on the next one.
+    """
+
+    packets: tuple[bytes, ...]
+    pages: int
+
+
+@dataclass(frozen=True)
 class VorbisHead:
     """The fields of a Vorbis identification packet that are needed here."""
 
@@ -114,6 +127,20 @@ def read_head(data: Bytes) -> Head | None:
         for magic in HEADER_PACKETS:
             if packet.startswith(magic):
                 return Head(page.serial, magic, packet)
+    return None
+
+
+def read_header_packets(data: Bytes, head: Head) -> HeaderPackets | None:
+    """Return the header packets of a file of one stream; None where they are cut or share a page with audio."""
+    wanted, packets, pending = HEADER_PACKETS[head.magic], [], b""
+    for number, page in enumerate(pages(data), 1):
+        for piece, complete in _page_packets(data, page):
+            pending += piece
+            if complete:
+                packets.append(pending)
+                pending = b""
+        if len(packets) >= wanted:
+            return HeaderPackets(tuple(packets), number) if len(packets) == wanted and not pending else None
     return None
 
 

@@ -25,7 +25,7 @@ ROTATION_DEGREES = (-60, -45, -30, -15, 15, 30, 45, 60)
 _OLD_BPM_EVENT_ENDS = (2, 5, 0)
 _CUSTOM = "_customData"
 _PLACE = {"beat": "_time", "x": "_lineIndex", "y": "_lineLayer"}
-_ARC_FIELDS = {
+ARC_FIELDS = {
     "beat": "_headTime",
     "color": "_colorType",
     "x": "_headLineIndex",
@@ -63,7 +63,7 @@ def parse_v2(document: Mapping[str, Any], version: Version, label: str) -> Parse
         "notes": notes,
         "bombs": bombs,
         "walls": _walls(document, label, issues),
-        "arcs": columns(arcs, _ARC_FIELDS, f"{label}: _sliders"),
+        "arcs": columns(arcs, ARC_FIELDS, f"{label}: _sliders"),
         "rotations": _rotations(events, event_types, label, issues),
     }
     return finish(tables, issues, _tempo_events(events, event_types, version, label))
@@ -94,7 +94,7 @@ def _walls(document: Mapping[str, Any], label: str, issues: Counter[str]) -> Tab
 
 def _rotations(events: Sequence[Any], types: NDArray[np.float64], label: str, issues: Counter[str]) -> Table:
     where = f"{label}: _events"
-    chosen = [events[index] for index in np.flatnonzero(np.isin(types, (EARLY_ROTATION, LATE_ROTATION)))]
+    chosen = [events[index] for index in np.flatnonzero(np.isin(types, (EARLY_ROTATION, LATE_ROTATION))).tolist()]
     values = numbers(chosen, "_value", where)
     known = np.isin(values, np.arange(len(ROTATION_DEGREES)))
     issues["unknown_rotation"] += int(np.count_nonzero(~known))
@@ -110,7 +110,7 @@ def _tempo_events(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     old = version.number < _OLD_BPM_EVENT_ENDS
     wanted = (BPM_EVENT, OLD_BPM_EVENT) if old else (BPM_EVENT,)
-    chosen = [events[index] for index in np.flatnonzero(np.isin(types, wanted))]
+    chosen = [events[index] for index in np.flatnonzero(np.isin(types, wanted)).tolist()]
     bpms = [{"bpm": event.get("_floatValue", event.get("_value", 0))} for event in chosen]
     where = f"{label}: _events"
     return numbers(chosen, "_time", where), numbers(bpms, "bpm", where)

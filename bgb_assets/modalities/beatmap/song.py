@@ -195,7 +195,7 @@ def difficulty_json(difficulty: Difficulty) -> bytes:
 
 def tempo_json(song: Song) -> Mapping[str, Any]:
     """Return the value of `tempo.json`: each tempo map of the song under its `tempo_id`."""
-    return {"maps": {tempo_id(item.tempo): item.tempo.to_json() for item in song.readable}}
+    return {"tempo_maps": {tempo_id(item.tempo): item.tempo.to_json() for item in song.readable}}
 
 
 def _difficulties(folder: MapFolder, info: SongInfo, audio_data: AudioDataFile) -> Iterator[Difficulty | Unusable]:

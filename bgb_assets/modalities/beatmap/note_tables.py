@@ -1,0 +1,141 @@
+"""Turns canonical objects and a tempo map into the columns of the note tables, one difficulty after the other.
+
+Belongs here: which column is what, the times, and fitting whole numbers into their columns without wrapping.
+Does not belong here: measures of a difficulty (`notes`) and the schemas (`schemas`). Next: `notes` writes them.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from bgb_assets.modalities.beatmap.identities import canonical_json
+from bgb_assets.modalities.beatmap.objects import Columns, Objects
+from bgb_assets.modalities.beatmap.schemas import NAMES, TABLES
+from bgb_assets.modalities.beatmap.tempo import TempoMap
+
+GRID_COLUMNS, GRID_ROWS = 4, 3
+
+Names = Mapping[str, str]
+Table = Mapping[str, NDArray[Any]]
+
+_DTYPES = {
+    pa.float64(): "<f8",
+    pa.float32(): "<f4",
+    pa.int8(): "<i1",
+    pa.int16(): "<i2",
+    pa.int32(): "<i4",
+    pa.bool_(): "?",
+}
+
+
+@dataclass
+class TableBuilder:
+    """Collects the columns of each table.
+
+    Attributes:
+        pieces: Table -> the names and columns of each difficulty, in the order they were added.
+        clamped: How many values did not fit into their column and were moved to its end.
+    """
+
+    pieces: dict[str, list[tuple[Names, Table]]] = field(default_factory=dict)
+    clamped: int = 0
+
+    def add(self, names: Names, tables: Mapping[str, Table]) -> None:
+        """Append one difficulty, its columns in the types of the schemas."""
+        for table, columns in tables.items():
+            if not len(columns["beat"]):
+                continue
+            schema = TABLES[table]
+            typed = {name: self._fitted(columns[name], schema.field(name).type) for name in schema.names[len(NAMES) :]}
+            self.pieces.setdefault(table, []).append((names, typed))
+
+    def arrow(self) -> dict[str, pa.Table]:
+        """Return the tables that have rows."""
+        return {table: _arrow_table(table, pieces) for table, pieces in sorted(self.pieces.items())}
+
+    def digest(self) -> str:
+        """Return a SHA-256 over names, columns and their bytes, whatever file format they are written in."""
+        digest = hashlib.sha256()
+        for table, pieces in sorted(self.pieces.items()):
+            for names, columns in pieces:
+                digest.update(canonical_json([table, names, len(columns["beat"]), list(columns)]))
+                for column in columns.values():
+                    digest.update(column.tobytes())
+        return digest.hexdigest()
+
+    def _fitted(self, column: NDArray[Any], kind: pa.DataType) -> NDArray[Any]:
+        dtype = np.dtype(_DTYPES[kind])
+        if dtype.kind != "i":
+            return np.ascontiguousarray(column.astype(dtype))
+        outside = _outside(column, dtype)
+        self.clamped += int(np.count_nonzero(outside))
+        limits = np.iinfo(dtype)
+        return np.ascontiguousarray(np.clip(column, limits.min, limits.max).astype(dtype))
+
+
+def object_tables(objects: Objects, tempo: TempoMap) -> dict[str, Table]:
+    """Return the columns of all tables but `beatmaps` for one difficulty, before they are fitted."""
+    return {
+        "notes": _notes(objects["notes"], tempo),
+        "bombs": _timed(objects["bombs"], tempo) | {"in_grid": in_grid(objects["bombs"])},
+        "walls": _walls(objects["walls"], tempo),
+        "arcs": _tailed(objects["arcs"], tempo),
+        "chains": _tailed(objects["chains"], tempo),
+        "tempo": {"beat": tempo.beats, "time_s": tempo.seconds, "bpm": tempo.bpms},
+        "njs": objects["njs"],
+    }
+
+
+def in_grid(columns: Columns) -> NDArray[np.bool_]:
+    """Say which objects lie in the grid of 4 columns and 3 rows."""
+    x, y = columns["x"], columns["y"]
+    return np.asarray((x >= 0) & (x < GRID_COLUMNS) & (y >= 0) & (y < GRID_ROWS))
+
+
+def _notes(notes: Columns, tempo: TempoMap) -> dict[str, NDArray[Any]]:
+    int16 = np.dtype("<i2")
+    fields = ("x", "y", "cut_direction", "angle_deg")
+    clamped = np.logical_or.reduce([_outside(notes[name], int16) for name in fields])
+    return _timed(notes, tempo) | {
+        "bpm": tempo.bpm_at(notes["beat"]),
+        "in_grid": in_grid(notes),
+        "clamped": clamped,
+    }
+
+
+def _walls(walls: Columns, tempo: TempoMap) -> dict[str, NDArray[Any]]:
+    """A wall ends at the time of its last beat: its duration is in beats, whatever the tempo does meanwhile."""
+    return _timed(walls, tempo) | {"end_time_s": tempo.time(walls["beat"] + walls["duration_beats"])}
+
+
+def _tailed(columns: Columns, tempo: TempoMap) -> dict[str, NDArray[Any]]:
+    return _timed(columns, tempo) | {"tail_time_s": tempo.time(columns["tail_beat"])}
+
+
+def _timed(columns: Columns, tempo: TempoMap) -> dict[str, NDArray[Any]]:
+    return {**columns, "time_s": tempo.time(columns["beat"])}
+
+
+def _outside(column: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
+    limits = np.iinfo(dtype)
+    return np.asarray((column < limits.min) | (column > limits.max))
+
+
+def _arrow_table(table: str, pieces: list[tuple[Names, Table]]) -> pa.Table:
+    schema = TABLES[table]
+    lengths = [len(columns["beat"]) for _, columns in pieces]
+    arrays: list[Any] = [_repeated([names[name] for names, _ in pieces], lengths) for name in NAMES]
+    for name in schema.names[len(NAMES) :]:
+        arrays.append(pa.array(np.concatenate([columns[name] for _, columns in pieces]), schema.field(name).type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _repeated(values: list[str], lengths: list[int]) -> Any:
+    distinct = list(dict.fromkeys(values))
+    indices = np.repeat(np.array([distinct.index(value) for value in values], np.int32), lengths)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(distinct, pa.string()))
