@@ -115,7 +115,8 @@ class Chain:
         stale = [
             record
             for record in records.values()
-            if not is_untouched(record, self.settings.data_root)
+            if not record.facets  # registered by the sensor, which opens no file
+            or not is_untouched(record, self.settings.data_root)
             or (record.problem is not None and record.problem.code_version != version)
         ]
         for done in recognise_all(self.executor, self.settings, self.modality, stale):

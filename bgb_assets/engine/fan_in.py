@@ -23,7 +23,7 @@ from bgb_assets.runtime.errors import StoreError, UsageError
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.storage.atomic import sweep
 from bgb_assets.storage.digests import as_plain, sha256_json
-from bgb_assets.storage.heads import Heads
+from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.identity import IdentityParts
 from bgb_assets.storage.records import Record
 from bgb_assets.storage.store import link_files
@@ -43,7 +43,7 @@ class FanInRun:
         self.chain = chain
         self.stage = _with_variant(chain, stage, variant)
         self.head = head_name(stage, variant or chain.modality.default_variant)
-        self.heads = Heads(chain.store.layout.state / "heads" / f"{chain.modality.name}.json")
+        self.heads = heads_of(chain.store.layout, chain.modality.name)
         self._parts_made: list[Record] = []
 
     @cached_property

@@ -87,15 +87,20 @@ class Ingest:
         records = list(self.chain.uploads.all())
         return compare(sightings, records, self.roots(), root, self.settings.vanish_count, self.settings.vanish_share)
 
-    def apply(self, *, confirm_deletions: bool = False) -> IngestReport:
-        """Register what is new and changed, note what vanished; one process at a time."""
+    def apply(self, *, confirm_deletions: bool = False, fingerprint: bool = True) -> IngestReport:
+        """Register what is new and changed, note what vanished; one process at a time.
+
+        Args:
+            fingerprint: Read the files now. Without it they are registered without facets, no file is
+                opened, and the next run over them reads them.
+        """
         with lease(self._layout.state / "ingest" / f"{self._name}.lock"):
             self._mark_inbox(confirm_deletions)
             comparison = self.plan()
             if comparison.held and confirm_deletions:
                 comparison = replace(comparison, held=None, vanished=comparison.held_keys, held_keys=())
             self._note_hold(comparison)
-            report = self._register(comparison)
+            report = self._register(comparison) if fingerprint else self._register_unread(comparison)
             self._bury(comparison.vanished)
             return report
 
@@ -114,7 +119,8 @@ class Ingest:
             value = orjson.loads(self._hold_path.read_bytes())
         except FileNotFoundError:
             return None
-        return f"{value['reason']}; {len(value['keys'])} uploads are kept until `bgb ingest {self._name} --confirm-deletions`"
+        kept = f"{len(value['keys'])} uploads are kept until `bgb ingest {self._name} --confirm-deletions`"
+        return f"{value['reason']}; {kept}"
 
     def copy_in(self, source: Path, on_copy: Callable[[str], None] | None = None) -> list[str]:
         """Copy the uploads below `source` (or the one that it is) into the inbox; return their paths.
@@ -203,6 +209,21 @@ class Ingest:
             unchanged=len(comparison.unchanged),
             unsettled=tuple(sorted(unsettled)),
             unrecognised=unrecognised,
+            collided=comparison.collided,
+            held=comparison.held,
+            held_keys=comparison.held_keys,
+        )
+
+    def _register_unread(self, comparison: Comparison) -> IngestReport:
+        held = {record.key: record for record in self.chain.uploads.all()}
+        for sighting in (*comparison.new, *comparison.changed):
+            self.chain.uploads.put(replace(self._record(sighting, held), facets={}, problem=None))
+        return IngestReport(
+            new=tuple(sighting.key for sighting in comparison.new),
+            changed=tuple(sighting.key for sighting in comparison.changed),
+            vanished=comparison.vanished,
+            unchanged=len(comparison.unchanged),
+            unsettled=comparison.unsettled,
             collided=comparison.collided,
             held=comparison.held,
             held_keys=comparison.held_keys,

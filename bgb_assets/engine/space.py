@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from bgb_assets.modalities.contract import STAGE_NAMES
 from bgb_assets.storage.catalog import Catalog, Indexed
-from bgb_assets.storage.heads import Heads
+from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.store import StageStore
 from bgb_assets.storage.uploads import PRESENT, Uploads
 
@@ -51,7 +51,7 @@ def live_identities(store: StageStore, catalog: Catalog, modalities: Iterable[st
         for upload in Uploads(store.layout.uploads(name)).all():
             if upload.state == PRESENT:
                 live |= {state.identity for state in upload.entries.values()}
-        live |= {head.identity for head in Heads(store.layout.state / "heads" / f"{name}.json").all().values()}
+        live |= {head.identity for head in heads_of(store.layout, name).all().values()}
     for held in catalog.get_many(live).values():
         live |= set(held.record.parts.values())
     return live

@@ -10,7 +10,7 @@ from bgb_assets.chain import Chain
 from bgb_assets.engine.ingest import Ingest
 from bgb_assets.engine.summary import read_summary, summary_path
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, STAGE_NAMES
-from bgb_assets.storage.heads import Heads
+from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.uploads import PRESENT
 
 
@@ -20,7 +20,7 @@ def status_of(chain: Chain) -> dict[str, Any]:
     records = list(chain.uploads.all())
     totals = chain.catalog.totals()
     rows = list(chain.quarantine.rows())
-    heads = Heads(chain.store.layout.state / "heads" / f"{name}.json").all()
+    heads = heads_of(chain.store.layout, name).all()
     return {
         "modality": name,
         "data_root": str(chain.settings.data_root),

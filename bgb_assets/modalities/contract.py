@@ -195,6 +195,8 @@ class Stage:
         resumable: The function works on after a kill in a directory of its own (training).
         parts: Named pieces with identities of their own.
         pins: The committed pin files enter the identity (manifest stages).
+        audits: For fan-in stages: check name -> import string of `audit(directory: Path, root: Path) ->
+            list of problems`; shown as asset checks, done once per entry.
     """
 
     name: str
@@ -208,6 +210,7 @@ class Stage:
     resumable: bool = False
     parts: Parts | None = None
     pins: bool = False
+    audits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fan_in(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from bgb_assets.storage.atomic import write_json
+from bgb_assets.storage.layout import Layout
 from bgb_assets.storage.leases import lease
 
 
@@ -65,3 +66,8 @@ class Heads:
         with lease(self._path.with_suffix(".lock")):
             heads = {key: asdict(head) for key, head in self.all().items() if key != name}
             write_json(self._path, heads)
+
+
+def heads_of(layout: Layout, modality: str) -> Heads:
+    """Return the heads of a modality."""
+    return Heads(layout.state / "heads" / f"{modality}.json")

@@ -1,0 +1,271 @@
+"""`bgb`: thin commands over the same functions that the assets call. One grammar: `bgb VERB [MODALITY] [ARGS]`.
+
+Belongs here: verbs, arguments and their help. Does not belong here: what a verb does (`bgb_assets.commands`,
+imported inside each verb, so that `bgb --help` starts at once).
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Raw uploads in, trained models out, and nothing is ever computed twice.\n\n"
+    "A first look: `bgb demo`. Your own files: `bgb ingest beatmap FOLDER`, then `bgb materialize beatmap`. "
+    "The web UI with sensors and automation: `bgb ui`.",
+)
+cache_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The stage store: what it takes, whether it is whole, making room.",
+)
+quarantine_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Rejected uploads: why, what to do, trying again."
+)
+config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Settings, each with where it comes from.")
+app.add_typer(cache_app, name="cache")
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(config_app, name="config")
+
+ModalityArgument = Annotated[str, typer.Argument(metavar="MODALITY", help="beatmap")]
+OptionalModality = Annotated[str | None, typer.Argument(metavar="[MODALITY]", help="One modality; all where left out.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@app.command()
+def demo(modality: Annotated[str, typer.Argument(metavar="[MODALITY]")] = "beatmap") -> None:
+    """Run the whole chain on the samples that come with the project, to a trained model and what it makes."""
+    from bgb_assets.commands import demo as command
+
+    command.demo(modality)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port of the web UI on this machine.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Start the web UI and the daemon (sensors, automation, queue) on the project's own instance."""
+    from bgb_assets.commands import ui as command
+
+    command.ui(host, port)
+
+
+@app.command()
+def ingest(
+    modality: ModalityArgument,
+    source: Annotated[Path | None, typer.Argument(help="A file or folder to take in; none: look at the inbox.")] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Watch SOURCE where it lies instead of copying.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    confirm_deletions: Annotated[
+        bool, typer.Option("--confirm-deletions", help="Believe that the vanished uploads are meant to be gone.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Take uploads in: copy them to the inbox, fingerprint them, make their partitions.
+
+    For example: `bgb ingest beatmap ~/Downloads/maps`.
+    """
+    from bgb_assets.commands import data
+
+    data.ingest(modality, source, in_place=in_place, dry_run=dry_run, confirm=confirm_deletions, as_json=json)
+
+
+@app.command()
+def materialize(
+    modality: ModalityArgument,
+    keys: Annotated[list[str] | None, typer.Argument(help="Uploads; all where left out.")] = None,
+    through: Annotated[
+        str, typer.Option(help="Last stage: raw, cache, features, notes, manifest, tokens, model.")
+    ] = "tokens",
+    variant: Annotated[str | None, typer.Option(help="Model variant, with --through model.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Rebuild although nothing changed.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes; 0: in this one, -1: as configured.")] = -1,
+    json: JsonOption = False,
+) -> None:
+    """Bring assets up to date, as the web UI would: only what really changed is computed."""
+    from bgb_assets.commands import data
+
+    data.materialize(modality, keys, through=through, variant=variant, force=force, workers=workers, as_json=json)
+
+
+@app.command()
+def train(
+    modality: ModalityArgument,
+    variant: Annotated[str | None, typer.Option(help="Model variant.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Train again although nothing changed.")] = False,
+) -> None:
+    """Train a model: brings manifest and tokens up to date first. Killed and run again, it goes on."""
+    from bgb_assets.commands import data
+
+    data.train(modality, variant, force=force)
+
+
+@app.command()
+def generate(
+    song: Annotated[Path, typer.Argument(help="An audio file: Ogg, WAV, FLAC or MP3.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder, or a name ending in .zip.")] = Path(
+        "generated"
+    ),
+    difficulty: Annotated[
+        str, typer.Option(help="One or more, with commas: Easy,Normal,Hard,Expert,ExpertPlus.")
+    ] = "Expert",
+    model: Annotated[Path | None, typer.Option(help="Model directory; the newest trained one where left out.")] = None,
+    nps: Annotated[float | None, typer.Option(help="Notes per second asked for.")] = None,
+    bpm: Annotated[str, typer.Option(help="Beats per minute, or auto.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Same seed, same map.")] = 0,
+    version: Annotated[str, typer.Option("--format", help="v2 or v3.")] = "v3",
+) -> None:
+    """Write a Beat Saber map for a song with a trained model."""
+    from bgb_assets.commands import models
+
+    models.generate(song, output, difficulty, model, nps=nps, bpm=bpm, seed=seed, version=version)
+
+
+@app.command()
+def synth(
+    modality: ModalityArgument,
+    output: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    count: Annotated[int, typer.Option("--count", "-n", help="How many uploads.")] = 8,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+) -> None:
+    """Make synthetic uploads, marked as such, to try things out."""
+    from bgb_assets.commands import data
+
+    data.synth(modality, output, count, seed)
+
+
+@app.command()
+def status(modality: OptionalModality = None, json: JsonOption = False) -> None:
+    """Say what is current, to do, rejected or held back, and what the last run did."""
+    from bgb_assets.commands import store
+
+    store.status(modality, as_json=json)
+
+
+@app.command()
+def show(
+    modality: ModalityArgument, key: Annotated[str, typer.Argument(help="An upload.")], json: JsonOption = False
+) -> None:
+    """Show one upload: where it came from and the directory of its entry at each stage."""
+    from bgb_assets.commands import store
+
+    store.show(modality, key, as_json=json)
+
+
+@app.command()
+def why(
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="For example beatmap/features.")],
+    key: Annotated[str | None, typer.Argument(help="An upload; for a model, a variant.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say which part of an identity makes an asset stale, or made its last change."""
+    from bgb_assets.commands import store
+
+    store.why(asset, key, as_json=json)
+
+
+@app.command()
+def remove(
+    modality: ModalityArgument,
+    key: Annotated[str, typer.Argument(help="An upload.")],
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Delete its files and everything made from it, for good.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take an upload out; with --purge erase it, compacted files and shards included."""
+    from bgb_assets.commands import store
+
+    store.remove(modality, key, purge=purge, yes=yes)
+
+
+@app.command()
+def doctor(json: JsonOption = False) -> None:
+    """Check this machine and installation, and say what to do about what is wrong."""
+    from bgb_assets.commands import doctor as command
+
+    command.doctor(as_json=json)
+
+
+@cache_app.command("status")
+def cache_status(json: JsonOption = False) -> None:
+    """Say what each stage takes on disk, and how much of it nothing needs any more."""
+    from bgb_assets.commands import store
+
+    store.cache_status(as_json=json)
+
+
+@cache_app.command("verify")
+def cache_verify(modality: OptionalModality = None, json: JsonOption = False) -> None:
+    """Read every byte and compare it with the records."""
+    from bgb_assets.commands import store
+
+    store.cache_verify(modality, as_json=json)
+
+
+@cache_app.command("prune")
+def cache_prune(
+    budget: Annotated[str, typer.Option(help="What the store may take: 50GiB, 800MB.")], json: JsonOption = False
+) -> None:
+    """Make room: first what nothing needs, then cache bytes that can be made again."""
+    from bgb_assets.commands import store
+
+    store.cache_prune(budget, as_json=json)
+
+
+@cache_app.command("rebuild")
+def cache_rebuild() -> None:
+    """Make the catalog anew from the records."""
+    from bgb_assets.commands import store
+
+    store.cache_rebuild()
+
+
+@quarantine_app.command("list")
+def quarantine_list(modality: OptionalModality = None, json: JsonOption = False) -> None:
+    """List rejected uploads with reason and remedy."""
+    from bgb_assets.commands import store
+
+    store.quarantine_list(modality, as_json=json)
+
+
+@quarantine_app.command("retry")
+def quarantine_retry(
+    modality: ModalityArgument,
+    keys: Annotated[list[str] | None, typer.Argument(help="Uploads; all where left out.")] = None,
+) -> None:
+    """Forget rejections, so that the next run tries these uploads again."""
+    from bgb_assets.commands import store
+
+    store.quarantine_retry(modality, keys)
+
+
+@config_app.command("show")
+def config_show(modality: OptionalModality = None, json: JsonOption = False) -> None:
+    """Show every setting with its value and where the value comes from."""
+    from bgb_assets.commands import store
+
+    store.config_show(modality, as_json=json)
+
+
+def main() -> None:
+    """Run the command line; errors of this project end in one line and exit code 1, 2 or 3."""
+    from bgb_assets.runtime.errors import BgbError, ConfigError, TooManyQuarantined, UsageError
+
+    try:
+        app()
+    except BgbError as error:
+        typer.echo(f"error: {error}", err=True)
+        wrong_use = isinstance(error, UsageError | ConfigError)
+        sys.exit(3 if isinstance(error, TooManyQuarantined) else 2 if wrong_use else 1)
+
+
+if __name__ == "__main__":
+    main()

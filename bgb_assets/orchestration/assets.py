@@ -1,0 +1,168 @@
+"""From a `Modality` to its seven assets.
+
+The four per-upload stages are one subsettable multi-asset: its single step takes the run's partitions and
+lets each upload flow through the selected stages. Fan-in stages are plain assets. Belongs here: specs and the
+short bodies that call the chain. Does not belong here: stages, stores (`chain`), when assets run (`automation`).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from bgb_assets.engine.fan_in import FanInRun
+from bgb_assets.engine.outcomes import StageOutcome
+from bgb_assets.engine.wanted import configured
+from bgb_assets.modalities.contract import UPLOAD, Modality, Stage
+from bgb_assets.orchestration.automation import condition, freshness_policy
+from bgb_assets.orchestration.partitions import upload_partitions
+from bgb_assets.orchestration.reporting import BatchReporter
+from bgb_assets.orchestration.resources import ChainResource
+from bgb_assets.runtime.monitoring import Progress
+from bgb_assets.runtime.settings import AutomationSettings, FreshnessSettings, Settings
+from bgb_assets.storage.digests import as_plain, sha256_json
+
+DATA_VERSION_TAG = "dagster/data_version"
+FORCE_TAG = "bgb/force"
+OWNERS = ("team:bgb-assets",)
+
+
+def build_assets(modality: Modality, settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return a modality's assets: the inbox, the four stages of uploads, manifest, tokens and model."""
+    modality = configured(modality, settings)
+    fan_ins = [_fan_in_asset(modality, stage, settings) for stage in modality.stages if stage.fan_in]
+    return [_inbox_spec(modality), _upload_assets(modality, settings), *fan_ins]
+
+
+def asset_key(modality: str, stage: str) -> dg.AssetKey:
+    """Return the key of a stage's asset: `beatmap/raw`."""
+    return dg.AssetKey([modality, stage])
+
+
+def _upload_assets(modality: Modality, settings: Settings) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=f"{modality.name}_uploads",
+        specs=[_spec(modality, stage, settings, skippable=True) for stage in modality.per_upload],
+        partitions_def=upload_partitions(modality.name),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def uploads(context: dg.AssetExecutionContext, chain: ChainResource) -> Iterator[Any]:
+        stages = [key.path[-1] for key in context.selected_asset_keys]
+        keys = list(context.partition_keys)
+        with chain.chain(modality) as walking, BatchReporter(context) as reporter, _progress(context, keys) as progress:
+            for outcome in walking.run(keys, stages, force=is_forced(context)):
+                for item in outcome.stages.values():
+                    reporter.add(materialization(modality.name, outcome.key, item))
+                progress.advance("unstable" if outcome.unstable else _worst(outcome.stages.values()))
+        yield from ()
+
+    return uploads
+
+
+def _fan_in_asset(modality: Modality, stage: Stage, settings: Settings) -> dg.AssetsDefinition:
+    is_model = stage.name == "model"
+
+    @dg.multi_asset(
+        name=f"{modality.name}_{stage.name}",
+        specs=[_spec(modality, stage, settings, skippable=False)],
+        partitions_def=dg.StaticPartitionsDefinition(list(modality.variants)) if is_model else None,
+    )
+    def fan_in(context: dg.AssetExecutionContext, chain: ChainResource) -> Iterator[dg.MaterializeResult[None]]:
+        with chain.chain(modality) as walking:
+            variant = context.partition_key if is_model else None
+            outcome = FanInRun(walking, stage.name, variant).run(force=is_forced(context))
+        for warning in outcome.warnings:
+            context.log.warning(warning)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(modality.name, stage.name),
+            metadata=metadata_of(outcome),
+            data_version=dg.DataVersion(outcome.data_version),
+        )
+
+    return fan_in
+
+
+def _spec(modality: Modality, stage: Stage, settings: Settings, *, skippable: bool) -> dg.AssetSpec:
+    automation = settings.section(AutomationSettings(), "automation")
+    freshness = settings.section(FreshnessSettings(), "freshness")
+    return dg.AssetSpec(
+        key=asset_key(modality.name, stage.name),
+        deps=_deps(modality, stage),
+        group_name=modality.name,
+        description=stage.description,
+        kinds=set(stage.kinds),
+        owners=list(OWNERS),
+        code_version=dagster_code_version(modality, stage),
+        skippable=skippable,
+        automation_condition=condition(stage.name, automation),
+        freshness_policy=freshness_policy(stage.name, freshness),
+        tags={"bgb/modality": modality.name, "bgb/stage": stage.name},
+        metadata={"function": stage.run, "params": dg.MetadataValue.json(_plain_params(modality, stage))},
+    )
+
+
+def _deps(modality: Modality, stage: Stage) -> list[dg.AssetKey]:
+    sources = dict.fromkeys(read.source for read in stage.reads)
+    deps = [asset_key(modality.name, source) for source in sources if source != UPLOAD]
+    # Only a manifest follows deletions: an external asset says that an upload left the inbox.
+    return [*deps, asset_key(modality.name, "inbox")] if stage.name == "manifest" else deps
+
+
+def _inbox_spec(modality: Modality) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=asset_key(modality.name, "inbox"),
+        group_name=modality.name,
+        description=f"The folder that is watched for {modality.upload_noun}s; changes when one is taken away.",
+        kinds={"file"},
+        owners=list(OWNERS),
+    )
+
+
+def dagster_code_version(modality: Modality, stage: Stage) -> str:
+    """Return what Dagster compares: the stage's code version and params, so that both count as a change."""
+    return f"{stage.code_version}-{sha256_json(_plain_params(modality, stage))[:8]}"
+
+
+def _plain_params(modality: Modality, stage: Stage) -> Any:
+    return as_plain(modality.variants if stage.name == "model" else stage.params)
+
+
+def materialization(modality: str, key: str, outcome: StageOutcome) -> dg.AssetMaterialization:
+    """Return the event for one upload at one stage: its own metadata and its own data version."""
+    return dg.AssetMaterialization(
+        asset_key=asset_key(modality, outcome.stage),
+        partition=key,
+        metadata=metadata_of(outcome),
+        tags={DATA_VERSION_TAG: outcome.data_version},
+    )
+
+
+def metadata_of(outcome: StageOutcome) -> dict[str, Any]:
+    """Return an outcome's metadata for the UI; nested values as JSON."""
+    size = outcome.record.size_bytes if outcome.record is not None else 0
+    seconds = round(outcome.seconds, 3)
+    own = {"outcome": outcome.outcome, "identity": outcome.identity, "bytes": size, "seconds": seconds}
+    if outcome.warnings:
+        own["warnings"] = dg.MetadataValue.json(list(outcome.warnings))
+    return {**{name: _metadata_value(value) for name, value in outcome.metadata.items()}, **own}
+
+
+def is_forced(context: dg.AssetExecutionContext) -> bool:
+    """Say whether the run is tagged to rebuild although there are entries."""
+    return context.run.tags.get(FORCE_TAG, "") in ("1", "true", "yes")
+
+
+def _metadata_value(value: Any) -> Any:
+    if isinstance(value, dict | list | tuple):
+        return dg.MetadataValue.json(value if isinstance(value, dict) else list(value))
+    return dg.MetadataValue.null() if value is None else value
+
+
+def _progress(context: dg.AssetExecutionContext, keys: list[str]) -> Progress:
+    return Progress(total=len(keys), label=str(context.op_handle), log=context.log.info)
+
+
+def _worst(outcomes: Any) -> str:
+    names = {item.outcome for item in outcomes}
+    return next((name for name in ("quarantined", "built", "absent", "hit") if name in names), "hit")
