@@ -43,7 +43,7 @@ class Group:
         name: Stable name: a number of four or more digits, or `x` and 16 hex digits for a member on its own.
             Numbers have gaps and are not in the order of the keys: a file that splits keeps its number
             for one half, and no other file is renamed.
-        digest: SHA-256 over the sorted (key, digest, bytes) of the members.
+        digest: SHA-256 over the sorted (key, digest) of the members.
         members: Sorted by key; never empty.
     """
 
@@ -149,5 +149,5 @@ def _group(name: str, members: Sequence[Weighted]) -> Group:
     ordered = tuple(sorted(members))
     content = hashlib.sha256()
     for member in ordered:
-        content.update(f"{len(member.key)}:{member.key}|{member.digest}|{member.bytes}\n".encode())
+        content.update(f"{len(member.key)}:{member.key}|{member.digest}\n".encode())
     return Group(name, content.hexdigest(), ordered)
