@@ -5,20 +5,20 @@ Does not belong here: measures of a difficulty (`notes`) and the schemas (`schem
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.beatmap.identities import canonical_json
-from bgb_assets.modalities.beatmap.objects import Columns, Objects
+from bgb_assets.modalities.beatmap.objects import Columns, Objects, in_grid
 from bgb_assets.modalities.beatmap.schemas import NAMES, TABLES
 from bgb_assets.modalities.beatmap.tempo import TempoMap
-
-GRID_COLUMNS, GRID_ROWS = 4, 3
 
 Names = Mapping[str, str]
 Table = Mapping[str, NDArray[Any]]
@@ -45,8 +45,14 @@ class TableBuilder:
     pieces: dict[str, list[tuple[Names, Table]]] = field(default_factory=dict)
     clamped: int = 0
 
-    def add(self, names: Names, tables: Mapping[str, Table]) -> None:
-        """Append one difficulty, its columns in the types of the schemas."""
+    def add(self, row: Mapping[str, Any], tables: Mapping[str, Table]) -> None:
+        """Append one difficulty, its columns in the types of the schemas.
+
+        Args:
+            row: Its row of `beatmaps`, of which the names are taken.
+            tables: Table -> columns, as `object_tables` returns them.
+        """
+        names = {name: row[name] for name in NAMES}
         for table, columns in tables.items():
             if not len(columns["beat"]):
                 continue
@@ -54,9 +60,17 @@ class TableBuilder:
             typed = {name: self._fitted(columns[name], schema.field(name).type) for name in schema.names[len(NAMES) :]}
             self.pieces.setdefault(table, []).append((names, typed))
 
-    def arrow(self) -> dict[str, pa.Table]:
-        """Return the tables that have rows."""
-        return {table: _arrow_table(table, pieces) for table, pieces in sorted(self.pieces.items())}
+    def write(self, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+        """Write `<table>.parquet` for every table with rows: one row group, zstd.
+
+        Args:
+            rows: The rows of `beatmaps`; what a row lacks is null.
+            out: The directory.
+        """
+        schema = TABLES["beatmaps"]
+        beatmaps = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
+        for table, columns in {**self._arrow(), "beatmaps": beatmaps}.items():
+            pq.write_table(columns, out / f"{table}.parquet", compression="zstd", row_group_size=columns.num_rows)
 
     def digest(self) -> str:
         """Return a SHA-256 over names, columns and their bytes, whatever file format they are written in."""
@@ -67,6 +81,9 @@ class TableBuilder:
                 for column in columns.values():
                     digest.update(column.tobytes())
         return digest.hexdigest()
+
+    def _arrow(self) -> dict[str, pa.Table]:
+        return {table: _arrow_table(table, pieces) for table, pieces in sorted(self.pieces.items())}
 
     def _fitted(self, column: NDArray[Any], kind: pa.DataType) -> NDArray[Any]:
         dtype = np.dtype(_DTYPES[kind])
@@ -89,12 +106,6 @@ def object_tables(objects: Objects, tempo: TempoMap) -> dict[str, Table]:
         "tempo": {"beat": tempo.beats, "time_s": tempo.seconds, "bpm": tempo.bpms},
         "njs": objects["njs"],
     }
-
-
-def in_grid(columns: Columns) -> NDArray[np.bool_]:
-    """Say which objects lie in the grid of 4 columns and 3 rows."""
-    x, y = columns["x"], columns["y"]
-    return np.asarray((x >= 0) & (x < GRID_COLUMNS) & (y >= 0) & (y < GRID_ROWS))
 
 
 def _notes(notes: Columns, tempo: TempoMap) -> dict[str, NDArray[Any]]:

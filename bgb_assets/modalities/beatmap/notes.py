@@ -13,14 +13,10 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.beatmap.identities import canonical_json
-from bgb_assets.modalities.beatmap.note_tables import TableBuilder, in_grid, object_tables
-from bgb_assets.modalities.beatmap.objects import PLAYED_KINDS, Objects, count, from_json
-from bgb_assets.modalities.beatmap.schemas import NAMES, TABLES
+from bgb_assets.modalities.beatmap.objects import PLAYED_KINDS, Objects, count, from_json, in_grid
 from bgb_assets.modalities.beatmap.swings import count_swings
 from bgb_assets.modalities.beatmap.tempo import TempoMap, tempo_from_json
 from bgb_assets.modalities.beatmap.timing import (
@@ -34,6 +30,15 @@ from bgb_assets.modalities.contract import StageResult
 
 NOTES_AFTER_AUDIO = "notes_after_audio"
 _MAX_INT16 = 2**15 - 1
+
+
+def __getattr__(name: str) -> Any:
+    """Return `TABLES`, the schemas, imported when asked for: describing the modality imports no pyarrow."""
+    if name == "TABLES":
+        from bgb_assets.modalities.beatmap.schemas import TABLES
+
+        return TABLES
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def run(inputs: Mapping[str, Path], params: NotesParams | None, out: Path) -> St
     `inputs["raw"]` holds the files of stage raw; `inputs["features"]`, where there is audio, `onset.npy` and
     `features.json`. The facet `notes` digests the columns, so that another Parquet writer changes nothing.
     """
+    from bgb_assets.modalities.beatmap.note_tables import TableBuilder, object_tables
+
     raw = inputs["raw"]
     song = orjson.loads((raw / "song.json").read_bytes())
     tempos = orjson.loads((raw / "tempo.json").read_bytes())["tempo_maps"]
@@ -71,16 +78,14 @@ def run(inputs: Mapping[str, Path], params: NotesParams | None, out: Path) -> St
         if "entry_file" in difficulty:
             objects = from_json(orjson.loads((raw / difficulty["entry_file"]).read_bytes())["objects"])
             tempo = tempo_from_json(tempos[difficulty["tempo_id"]])
-            builder.add({name: row[name] for name in NAMES}, object_tables(objects, tempo))
+            builder.add(row, object_tables(objects, tempo))
             row |= _measured(song, difficulty, objects, tempo, onset)
         rows.append(row)
-    beatmaps = pa.Table.from_pydict(
-        {name: [row.get(name) for row in rows] for name in TABLES["beatmaps"].names}, TABLES["beatmaps"]
-    )
-    for table, columns in {**builder.arrow(), "beatmaps": beatmaps}.items():
-        pq.write_table(columns, out / f"{table}.parquet", compression="zstd", row_group_size=columns.num_rows)
+    builder.write(rows, out)
     facet = hashlib.sha256(canonical_json([builder.digest(), rows])).hexdigest()
-    return StageResult(facets={"notes": facet}, metadata=_metadata(rows, builder), warnings=_warnings(builder))
+    return StageResult(
+        facets={"notes": facet}, metadata=_metadata(rows, builder.clamped), warnings=_warnings(builder.clamped)
+    )
 
 
 def _read_onset(features: Path | None) -> Onset | None:
@@ -155,24 +160,17 @@ def _after_audio(song: Mapping[str, Any], times_s: NDArray[np.float64]) -> bool:
     return seconds is not None and len(times_s) > 0 and float(times_s.max()) > seconds + AFTER_AUDIO_S
 
 
-def _metadata(rows: list[dict[str, Any]], builder: TableBuilder) -> dict[str, Any]:
-    readable = [row for row in rows if row["beatmap_id"]]
+def _metadata(rows: list[dict[str, Any]], clamped: int) -> dict[str, Any]:
+    readable = {f"{row['characteristic']} {row['difficulty']}": row for row in rows if row["beatmap_id"]}
     return {
-        "difficulties": {
-            f"{row['characteristic']} {row['difficulty']}": {kind: row[kind] for kind in PLAYED_KINDS}
-            for row in readable
-        },
-        "notes": sum(row["notes"] for row in readable),
-        "clamped": builder.clamped,
+        "difficulties": {name: {kind: row[kind] for kind in PLAYED_KINDS} for name, row in readable.items()},
+        "notes": sum(row["notes"] for row in readable.values()),
+        "clamped": clamped,
         "timing_ratio": {
-            f"{row['characteristic']} {row['difficulty']}": row["timing_ratio"]
-            for row in readable
-            if row["timing_ratio"] is not None
+            name: row["timing_ratio"] for name, row in readable.items() if row["timing_ratio"] is not None
         },
     }
 
 
-def _warnings(builder: TableBuilder) -> tuple[str, ...]:
-    if not builder.clamped:
-        return ()
-    return (f"{builder.clamped} values do not fit into their columns and were clamped",)
+def _warnings(clamped: int) -> tuple[str, ...]:
+    return (f"{clamped} values do not fit into their columns and were clamped",) if clamped else ()

@@ -78,6 +78,8 @@ PLAYED_KINDS = ("notes", "bombs", "walls", "arcs", "chains")
 MAX_BEAT = 1e6
 """Later than any song: such an object is a fault of the editor."""
 
+GRID_COLUMNS, GRID_ROWS = 4, 3
+
 _BEAT_COLUMNS = ("beat", "tail_beat", "duration_beats")
 _MAX_EXACT_INTEGER = float(2**53)
 
@@ -146,6 +148,12 @@ def empty_objects() -> dict[str, Columns]:
 def count(columns: Columns) -> int:
     """Return the number of objects of one kind."""
     return len(columns["beat"])
+
+
+def in_grid(columns: Columns) -> NDArray[np.bool_]:
+    """Say which objects lie in the grid of 4 columns and 3 rows."""
+    x, y = columns["x"], columns["y"]
+    return np.asarray((x >= 0) & (x < GRID_COLUMNS) & (y >= 0) & (y < GRID_ROWS))
 
 
 def to_json(objects: Objects) -> dict[str, dict[str, Column]]:
