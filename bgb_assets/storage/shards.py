@@ -184,7 +184,7 @@ def describe_source(upload: str, directory: Path, location: str, file: str) -> S
 def empty_samples(extra: Mapping[str, pa.DataType] | None = None) -> pa.Table:
     """Return a sample table without rows: what an index of no samples holds."""
     fields = [*SAMPLE_FIELDS, *(pa.field(name, kind) for name, kind in (extra or {}).items())]
-    return pa.schema(fields).empty_table()
+    return pa.Table.from_batches([], pa.schema(fields))
 
 
 def write_index(
@@ -227,7 +227,9 @@ def read_index(directory: Path) -> Index:
     path = directory / INDEX_FILE
     listing = _read_json(path)
     try:
-        samples = pq.read_table(directory / listing["samples"])
+        # Not `pq.read_table`: it goes through `pyarrow.dataset`, which imports pandas.
+        with pq.ParquetFile(directory / listing["samples"]) as file:
+            samples = file.read()
         shards = tuple(_shard(item["location"], item, path) for item in listing["shards"])
         sources = tuple(Source(**{**item, "shape": tuple(item["shape"])}) for item in listing["sources"])
     except (KeyError, TypeError, OSError, pa.ArrowInvalid) as error:
