@@ -13,7 +13,7 @@ import selectors
 import time
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from bgb_assets.runtime import monitoring
@@ -131,7 +131,9 @@ class _Map:
             else:
                 return worker
         worker = WorkerProcess()
-        worker.assign(message, self._bounds.task_timeout_s)
+        # One that dies while it starts is found, with its status and last words, when it is listened to.
+        with suppress(OSError):
+            worker.assign(message, self._bounds.task_timeout_s)
         return worker
 
     def _collect(self) -> Iterator[Done]:

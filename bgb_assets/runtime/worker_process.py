@@ -38,7 +38,7 @@ class WorkerProcess:
     """One worker.
 
     Attributes:
-        in_call: It has a call to make, perhaps one that waits for the process to be ready.
+        in_call: It was sent a call, which it makes as soon as it is ready.
         ready: The process has started and listens.
         calls: Number of tasks it has ended.
         rss_anon_bytes: Anonymous memory it held after the last call.
@@ -51,7 +51,6 @@ class WorkerProcess:
         self.calls = 0
         self.rss_anon_bytes = 0
         self.deadline_s: float | None = None
-        self._message = b""
         self._timeout_s: float | None = None
         self._sent_s = time.monotonic()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -89,23 +88,20 @@ class WorkerProcess:
         return self._process.pid
 
     def assign(self, message: bytes, timeout_s: float | None) -> None:
-        """Give the worker its next call, a pickled `(fn, task)`; it is sent when the process is ready.
+        """Send the worker its next call, a pickled `(fn, task)`; one that still starts finds it when it is ready.
 
         Raises:
             OSError: The worker is dead; the call was not made.
         """
         self.in_call = True
-        self._message = message
         self._timeout_s = timeout_s
-        if self.ready:
-            self._send()
-
-    def _send(self) -> None:
-        self._sent_s = time.monotonic()
-        self.deadline_s = None if self._timeout_s is None else self._sent_s + self._timeout_s
-        message, self._message = self._message, b""
         self._tail.clear()
+        self._start_clock()
         self.connection.send_bytes(message)
+
+    def _start_clock(self) -> None:
+        self._sent_s = time.monotonic()
+        self.deadline_s = None if self._timeout_s is None or not self.ready else self._sent_s + self._timeout_s
 
     def receive(self) -> Done | None:
         """Take what the worker has sent: a result, or None when it was only the word that it is ready.
@@ -115,12 +111,12 @@ class WorkerProcess:
         """
         try:
             message = self.connection.recv_bytes()
-            if message == READY:
-                self.ready = True
-                self._send()
-                return None
         except OSError as error:
             raise EOFError from error
+        if message == READY:
+            self.ready = True
+            self._start_clock()
+            return None
         done, self.rss_anon_bytes = _result(message)
         self.calls += 1
         self.in_call, self.deadline_s = False, None
