@@ -117,8 +117,12 @@ class Tables:
         return rows_of_group.slice(offset, rows)
 
     def grouped(self, table: str, columns: Sequence[str]) -> Grouped:
-        """Return whole columns with the offsets of each upload, straight from the index: no row is compared."""
-        whole = self.read(table, columns)
+        """Return whole columns with the offsets of each upload, straight from the index: no row is compared.
+
+        Without columns only the offsets are found, and no table is opened.
+        """
+        self._files_of(table)
+        whole = self.read(table, columns) if columns else None
         index = self._index_of(table)
         numbers = [as_numpy(index.column(name)) for name in ("offset", "row_group", "file")]
         order = np.lexsort(numbers)
@@ -129,7 +133,9 @@ class Tables:
         offsets = np.concatenate([[0], np.cumsum(as_numpy(index.column("rows"))[kept])]).astype(np.int64)
         uploads = index.column("upload").to_pylist()
         return Grouped(
-            tuple(uploads[i] for i in kept), offsets, {name: _numbers(whole.column(name)) for name in columns}
+            tuple(uploads[i] for i in kept),
+            offsets,
+            {name: _numbers(whole.column(name)) for name in columns} if whole else {},
         )
 
     def _files_of(self, table: str) -> tuple[Path, ...]:

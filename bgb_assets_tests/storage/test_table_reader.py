@@ -73,6 +73,14 @@ def test_grouped_columns_are_cut_at_the_uploads(manifest):
             np.testing.assert_array_equal(grouped.columns["beat"][part], np.arange(UPLOADS[key]) / 8)
 
 
+def test_offsets_alone_open_no_table(manifest):
+    tables = Tables(manifest)
+    with mock.patch.object(pq.ParquetFile, "read_row_group") as read, mock.patch.object(tables, "read") as whole:
+        grouped = tables.grouped("notes", [])
+    assert not (read.called or whole.called)
+    assert dict(zip(grouped.uploads, np.diff(grouped.offsets), strict=True)) == UPLOADS
+
+
 def test_a_smaller_manifest_reads_the_rest_and_nothing_of_the_removed(manifest, tmp_path):
     kept = {key: UPLOADS[key] for key in ("song 2",)}
     parts = write_parts(tmp_path / "later", kept)

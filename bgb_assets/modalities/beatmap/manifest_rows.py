@@ -70,7 +70,7 @@ def read_difficulties(tables: Tables, members: Sequence[Member], stands_for: Map
         return []
     whole = tables.read("beatmaps", _READ)
     columns = {name: whole.column(name).to_pylist() for name in _READ}
-    grouped = tables.grouped("beatmaps", ["notes"])
+    grouped = tables.grouped("beatmaps", [])
     bounds = grouped.offsets.tolist()
     places = {key: range(bounds[i], bounds[i + 1]) for i, key in enumerate(grouped.uploads)}
     bpm_ranges = _bpm_ranges(tables)
