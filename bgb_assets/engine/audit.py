@@ -1,7 +1,7 @@
 """Audits of fan-ins: counts, splits, token ranges; each done once per entry and remembered.
 
-A stage names its audits: name -> import string of `audit(directory, root) -> list of problems`. Belongs here: running and remembering them.
-Does not belong here: what is right for a modality.
+A stage names its audits: name -> import string of `audit(directory, root) -> list of problems`.
+Belongs here: running and remembering them. Does not belong here: what is right for a modality.
 """
 
 from collections.abc import Callable, Mapping

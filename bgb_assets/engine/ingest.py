@@ -144,6 +144,10 @@ class Ingest:
             raise UsageError(f"{source}: no {self.chain.modality.upload_noun} found there")
         return copied
 
+    def would_copy(self, source: Path) -> list[str]:
+        """Return the paths that `copy_in` would copy."""
+        return [name for name, _ in _uploads_of(source, self._discover)]
+
     def register_in_place(self, source: Path) -> None:
         """Watch an outer folder too; its files stay where they are."""
         if not source.is_dir():

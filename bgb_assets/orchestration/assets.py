@@ -15,9 +15,11 @@ from bgb_assets.engine.outcomes import StageOutcome
 from bgb_assets.engine.wanted import configured
 from bgb_assets.modalities.contract import UPLOAD, Modality, Stage
 from bgb_assets.orchestration.automation import condition, freshness_policy
-from bgb_assets.orchestration.partitions import upload_partitions
+from bgb_assets.orchestration.checks import upload_check_results, upload_check_specs
+from bgb_assets.orchestration.partitions import asset_key, upload_partitions
 from bgb_assets.orchestration.reporting import BatchReporter
 from bgb_assets.orchestration.resources import ChainResource
+from bgb_assets.runtime.errors import TooManyQuarantined
 from bgb_assets.runtime.monitoring import Progress
 from bgb_assets.runtime.settings import AutomationSettings, FreshnessSettings, Settings
 from bgb_assets.storage.digests import as_plain, sha256_json
@@ -34,28 +36,29 @@ def build_assets(modality: Modality, settings: Settings) -> list[dg.AssetsDefini
     return [_inbox_spec(modality), _upload_assets(modality, settings), *fan_ins]
 
 
-def asset_key(modality: str, stage: str) -> dg.AssetKey:
-    """Return the key of a stage's asset: `beatmap/raw`."""
-    return dg.AssetKey([modality, stage])
-
-
 def _upload_assets(modality: Modality, settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{modality.name}_uploads",
         specs=[_spec(modality, stage, settings, skippable=True) for stage in modality.per_upload],
         partitions_def=upload_partitions(modality.name),
+        check_specs=upload_check_specs(modality),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def uploads(context: dg.AssetExecutionContext, chain: ChainResource) -> Iterator[Any]:
+    def uploads(context: dg.AssetExecutionContext, chain: ChainResource) -> Iterator[dg.AssetCheckResult]:
         stages = [key.path[-1] for key in context.selected_asset_keys]
         keys = list(context.partition_keys)
-        with chain.chain(modality) as walking, BatchReporter(context) as reporter, _progress(context, keys) as progress:
-            for outcome in walking.run(keys, stages, force=is_forced(context)):
-                for item in outcome.stages.values():
-                    reporter.add(materialization(modality.name, outcome.key, item))
-                progress.advance("unstable" if outcome.unstable else _worst(outcome.stages.values()))
-        yield from ()
+        with chain.chain(modality) as walking:
+            try:
+                with BatchReporter(context) as reporter, _progress(context, keys) as progress:
+                    for outcome in walking.run(keys, stages, force=is_forced(context)):
+                        for item in outcome.stages.values():
+                            reporter.add(materialization(modality.name, outcome.key, item))
+                        progress.advance("unstable" if outcome.unstable else _worst(outcome.stages.values()))
+            except TooManyQuarantined:
+                yield from upload_check_results(walking, context.selected_asset_check_keys)
+                raise
+            yield from upload_check_results(walking, context.selected_asset_check_keys)
 
     return uploads
 

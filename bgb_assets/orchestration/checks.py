@@ -4,74 +4,83 @@ Belongs here: turning the engine's findings into check results. Does not belong 
 (`engine.audit`, the stage store).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
+from bgb_assets.chain import Chain
 from bgb_assets.engine.audit import audits
 from bgb_assets.engine.ingest import Ingest
-from bgb_assets.modalities.contract import Modality
-from bgb_assets.orchestration.assets import asset_key
+from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, Modality
+from bgb_assets.orchestration.partitions import asset_key
 from bgb_assets.orchestration.resources import ChainResource
 from bgb_assets.storage.quarantine import Rejection
 from bgb_assets.storage.uploads import PRESENT
 
+QUARANTINE = "quarantine"
+DELETIONS = "deletions"
 NAMED = 50
 """So many rejected uploads are named in a check; all are in `bgb quarantine list`."""
 
 
 def build_checks(modality: Modality) -> list[dg.AssetChecksDefinition]:
-    """Return a modality's checks."""
-    return [
-        _quarantine_check(modality),
-        _deletions_check(modality),
-        *(_audit_check(modality, stage, name) for stage, name in audits(modality)),
+    """Return the checks of a modality's fan-in stages."""
+    return [_audit_check(modality, stage, name) for stage, name in audits(modality)]
+
+
+def upload_check_specs(modality: Modality) -> list[dg.AssetCheckSpec]:
+    """Return the checks that the step over uploads evaluates itself.
+
+    Not steps of their own: Dagster skips those where an asset reports its own events.
+    """
+    noun = modality.upload_noun
+    quarantine = [
+        dg.AssetCheckSpec(QUARANTINE, asset=asset_key(modality.name, stage), description=f"No {noun} was rejected.")
+        for stage in PER_UPLOAD_STAGES
     ]
+    held = "The inbox is there, and no deletion is held back because too many uploads vanished at once."
+    return [*quarantine, dg.AssetCheckSpec(DELETIONS, asset=asset_key(modality.name, "raw"), description=held)]
 
 
-def _quarantine_check(modality: Modality) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=asset_key(modality.name, "raw"),
-        name="quarantine",
-        description=f"No {modality.upload_noun} is in quarantine.",
-    )
-    def quarantine(chain: ChainResource) -> dg.AssetCheckResult:
-        with chain.chain(modality) as walking:
-            present = [record.key for record in walking.uploads.all() if record.state == PRESENT]
-            rows = [row for row in walking.quarantine.rows() if row.key in set(present)]
-        return quarantine_result(rows, len(present))
-
-    return quarantine
+def upload_check_results(chain: Chain, selected: Iterable[dg.AssetCheckKey]) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate the selected checks over all present uploads, whichever the run was about."""
+    present = {record.key for record in chain.uploads.all() if record.state == PRESENT}
+    rows = [row for row in chain.quarantine.rows() if row.key in present]
+    for key in sorted(selected):
+        stage = key.asset_key.path[-1]
+        if key.name == DELETIONS:
+            yield _deletions_result(chain, key)
+        else:
+            limit = PER_UPLOAD_STAGES.index(stage)
+            yield quarantine_result([r for r in rows if PER_UPLOAD_STAGES.index(r.stage) <= limit], len(present), key)
 
 
-def quarantine_result(rows: Sequence[Rejection], uploads: int) -> dg.AssetCheckResult:
+def quarantine_result(rows: Sequence[Rejection], uploads: int, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
     """Return the result: failed, and naming each rejected upload, where there is one."""
     table = [{"upload": row.key, "stage": row.stage, "reason": row.reason, "remedy": row.remedy} for row in rows]
+    named = ", ".join(row.key for row in rows[:NAMED])
     return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
         passed=not rows,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(rows)} of {uploads} uploads are in quarantine: {', '.join(row.key for row in rows[:NAMED])}"
-        if rows
-        else "none",
+        description=f"{len(rows)} of {uploads} uploads are in quarantine: {named}" if rows else "none",
         metadata={"rejected": len(rows), "uploads": uploads, "rows": dg.MetadataValue.json(table[:NAMED])},
     )
 
 
-def _deletions_check(modality: Modality) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=asset_key(modality.name, "raw"),
-        name="deletions",
-        description="No deletion is held back: the inbox is there, and not too many uploads vanished at once.",
+def _deletions_result(chain: Chain, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
+    ingest = Ingest(chain)
+    missing = [reason for root in ingest.roots() if (reason := root.missing)]
+    held = ingest.hold() or "; ".join(missing) or None
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=held is None,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=held or "none",
     )
-    def deletions(chain: ChainResource) -> dg.AssetCheckResult:
-        with chain.chain(modality) as walking:
-            ingest = Ingest(walking)
-            missing = [reason for root in ingest.roots() if (reason := root.missing)]
-            held = ingest.hold() or "; ".join(missing) or None
-        return dg.AssetCheckResult(passed=held is None, description=held or "none", severity=dg.AssetCheckSeverity.WARN)
-
-    return deletions
 
 
 def _audit_check(modality: Modality, stage: str, name: str) -> dg.AssetChecksDefinition:

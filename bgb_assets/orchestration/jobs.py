@@ -5,12 +5,13 @@ backfill policies, so that uploads are asked for as assets, never through a job.
 """
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from bgb_assets.modalities.contract import FAN_IN_STAGES, Modality
-from bgb_assets.orchestration.assets import asset_key
+from bgb_assets.orchestration.partitions import asset_key
 
 
-def build_jobs(modality: Modality) -> list[dg.UnresolvedAssetJobDefinition]:
+def build_jobs(modality: Modality) -> list[UnresolvedAssetJobDefinition]:
     """Return a modality's jobs: manifest, tokens and model of one variant, from what the uploads hold."""
     return [
         dg.define_asset_job(

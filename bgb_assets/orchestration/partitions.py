@@ -1,4 +1,4 @@
-"""Upload partitions: Dagster's dynamic partitions as a projection of the upload records.
+"""Asset keys and upload partitions: Dagster's dynamic partitions as a projection of the upload records.
 
 Belongs here: keys to partitions, keys to ranges. Does not belong here: finding uploads (`engine.ingest`).
 """
@@ -10,6 +10,11 @@ import dagster as dg
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+def asset_key(modality: str, stage: str) -> dg.AssetKey:
+    """Return the key of a stage's asset: `beatmap/raw`."""
+    return dg.AssetKey([modality, stage])
 
 
 def partitions_name(modality: str) -> str:

@@ -5,13 +5,12 @@ Belongs here: from run config to `Chain`. Does not belong here: data roots and p
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import dagster as dg
 
 from bgb_assets.chain import Chain
 from bgb_assets.modalities.contract import Modality
-from bgb_assets.runtime.executor import Executor, InProcessExecutor
+from bgb_assets.runtime.executor_local import executor_for
 from bgb_assets.runtime.settings import RunSettings, load_settings
 
 
@@ -32,23 +31,8 @@ class ChainResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         settings = load_settings()
         limits = settings.section(RunSettings(), "run")
         workers = limits.workers if self.workers < 0 else self.workers
-        limits = replace(
-            limits, workers=workers, max_bytes_in_flight=self.max_bytes_in_flight or limits.max_bytes_in_flight
-        )
-        executor = make_executor(limits)
+        executor = executor_for(workers, self.max_bytes_in_flight or limits.max_bytes_in_flight)
         try:
             yield Chain(modality, settings, executor)
         finally:
             executor.close()
-
-
-def make_executor(limits: RunSettings) -> Executor:
-    """Return the executor that the settings ask for."""
-    if limits.workers == 0:
-        return InProcessExecutor()
-    from bgb_assets.runtime.executor_local import LocalProcessExecutor
-
-    return LocalProcessExecutor(
-        max_workers=limits.workers if limits.workers > 0 else None,
-        max_bytes_in_flight=limits.max_bytes_in_flight or None,
-    )

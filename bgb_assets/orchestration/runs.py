@@ -13,11 +13,12 @@ import dagster as dg
 
 from bgb_assets.definitions import defs
 from bgb_assets.modalities.contract import FAN_IN_STAGES, PER_UPLOAD_STAGES, STAGE_NAMES, Modality
-from bgb_assets.orchestration.assets import FORCE_TAG, asset_key
+from bgb_assets.orchestration.assets import FORCE_TAG
 from bgb_assets.orchestration.home import is_batched
 from bgb_assets.orchestration.partitions import (
     RANGE_END_TAG,
     RANGE_START_TAG,
+    asset_key,
     partitions_name,
     ranges,
     sync_partitions,
@@ -107,13 +108,16 @@ def _run(
 ) -> RunDone:
     keys = [asset_key(modality.name, stage) for stage in stages]
     job = defs.get_repository_def().get_implicit_job_def_for_assets(keys)
-    assert job is not None  # noqa: S101 - for mypy: the keys of one part share their partitions
+    assert job is not None  # for mypy: the keys of one part share their partitions
     result = job.execute_in_process(
         instance=instance,
         asset_selection=keys,
         tags=dict(tags),
         partition_key=partition,
-        run_config={"resources": {"chain": {"config": {"workers": workers}}}},
+        run_config={
+            "resources": {"chain": {"config": {"workers": workers}}},
+            "loggers": {"console": {"config": {"log_level": "WARNING"}}},
+        },
         raise_on_error=False,
     )
     failures = [event for event in result.all_events if event.is_step_failure]

@@ -15,10 +15,11 @@ import dagster as dg
 from bgb_assets.chain import Chain
 from bgb_assets.engine.ingest import Ingest
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, Modality
-from bgb_assets.orchestration.assets import DATA_VERSION_TAG, asset_key
+from bgb_assets.orchestration.assets import DATA_VERSION_TAG
 from bgb_assets.orchestration.partitions import (
     RANGE_END_TAG,
     RANGE_START_TAG,
+    asset_key,
     partition_changes,
     partitions_name,
     ranges,

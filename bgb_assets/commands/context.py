@@ -1,0 +1,68 @@
+"""What every verb needs: settings, modalities, a chain; and how results are printed.
+
+Belongs here: opening things for a command, and printing. Does not belong here: any verb.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import typer
+
+from bgb_assets.chain import Chain
+from bgb_assets.modalities.registry import NAMES, modality
+from bgb_assets.runtime.errors import UsageError
+from bgb_assets.runtime.executor_local import executor_for
+from bgb_assets.runtime.settings import RunSettings, load_settings
+
+
+@contextmanager
+def opened_chain(name: str, *, workers: int | None = None) -> Iterator[Chain]:
+    """Give the chain of a modality; its workers are stopped at the end.
+
+    Args:
+        workers: Processes, 0 for this one; as configured where None.
+    """
+    settings = load_settings()
+    limits = settings.section(RunSettings(), "run")
+    executor = executor_for(limits.workers if workers is None else workers, limits.max_bytes_in_flight)
+    try:
+        yield Chain(modality(name), settings, executor)
+    finally:
+        executor.close()
+
+
+def chosen(name: str | None) -> tuple[str, ...]:
+    """Return the modality that was named, or all."""
+    if name is None:
+        return NAMES
+    return (modality(name).name,)
+
+
+def split_asset(asset: str) -> tuple[str, str]:
+    """Return (modality, stage) of `beatmap/features`.
+
+    Raises:
+        UsageError: It is not of that form, or there is no such stage.
+    """
+    name, slash, stage = asset.partition("/")
+    if not slash:
+        raise UsageError(f"{asset!r} is no asset; write MODALITY/STAGE, for example beatmap/features")
+    modality(name).stage(stage)
+    return name, stage
+
+
+def print_json(value: Any) -> None:
+    """Print JSON with sorted keys."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str).decode())
+
+
+def human_bytes(n: int) -> str:
+    """Return a size for people: `1.5 GiB`."""
+    value = float(n)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
