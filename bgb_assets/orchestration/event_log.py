@@ -14,6 +14,7 @@ committed, the run's file first: a process that dies in between leaves a run log
 index, as it would with the stock class, and the next report of the partition mends it.
 """
 
+import contextlib
 import os
 import threading
 from collections import defaultdict
@@ -24,17 +25,14 @@ from typing import Any, Self
 
 import dagster as dg
 import sqlalchemy as db
-from dagster._core.event_api import EventHandlerFn
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorageWatchdog
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
-from watchdog.events import FileSystemEvent
-from watchdog.observers import Observer
 
 from bgb_assets.orchestration.sqlite_shards import BUSY_TIMEOUT_S, SqliteShards, begin_write
 from bgb_assets.runtime.errors import ConfigError
@@ -61,7 +59,6 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._shards = SqliteShards(lambda shard: Path(self.path_for_shard(shard)), self._prepare_shard)
         self._held = threading.local()
-        self._write_lock = threading.RLock()
         self._known_tables: set[str] = set()
         self._known_asset_columns: set[str] = set()
         super().__init__(base_dir, inst_data)
@@ -89,14 +86,18 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         """
         rows = [self._event_to_row(event) for event in events]
         mirrored = [(event, row) for event, row in zip(events, rows, strict=True) if _is_mirrored(event)]
-        with self._write_lock, ExitStack() as transactions:
+        rows_by_run = _rows_by_run(rows)
+        self._shards.open(rows_by_run)
+        with self._shards.writing(), ExitStack() as transactions:
             # Left in reverse order: the index is locked first and committed last.
             index = transactions.enter_context(self._write_transaction(INDEX_SHARD_NAME)) if mirrored else None
-            for run_id, run_rows in _rows_by_run(rows).items():
+            for run_id, run_rows in rows_by_run.items():
                 run = transactions.enter_context(self._write_transaction(run_id))
                 run.execute(SqlEventLogStorageTable.insert(), run_rows)
             if index is not None:
                 self._mirror(index, mirrored)
+        for run_id in rows_by_run:
+            self._wake_watchers(run_id)
 
     def has_table(self, table_name: str) -> bool:
         """Say whether the index has a table; a table that was seen once is not looked for again."""
@@ -106,12 +107,6 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                     return False
             self._known_tables.add(table_name)
         return True
-
-    def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
-        """Call back for each new event of a run. Kept connections write to the `-wal` file: it is watched too."""
-        observer = self._running_observer()
-        watchdog = _WriteAheadWatchdog(self, run_id, callback, cursor)
-        self._watchers[run_id][callback] = (watchdog, observer.schedule(watchdog, self._base_dir, recursive=True))
 
     def wipe(self) -> None:
         """Remove all runs' files and empty the index."""
@@ -176,13 +171,14 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             finally:
                 del held[shard]
 
-    def _running_observer(self) -> Any:
-        observer: Any = self._obs
-        if observer is None:
-            observer = Observer()
-            observer.start()
-            self._obs = observer
-        return observer
+    def _wake_watchers(self, run_id: str) -> None:
+        """Make the run's file look modified, which is what a live log in the web UI waits for.
+
+        The stock class modifies it whenever it closes a connection. A kept one writes to the `-wal` file, and
+        a watcher of that file could read before the commit can be seen.
+        """
+        with contextlib.suppress(FileNotFoundError):  # wiped meanwhile
+            os.utime(self.path_for_shard(run_id))
 
     def _prepare_shard(self, shard: str) -> None:
         engine = db.create_engine(
@@ -190,19 +186,6 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         )
         self._initdb(engine)
         engine.dispose()
-
-
-class _WriteAheadWatchdog(SqliteEventLogStorageWatchdog):
-    """Calls back when the run's database file or its write-ahead file changes."""
-
-    def __init__(
-        self, storage: BatchedSqliteEventLogStorage, run_id: str, callback: EventHandlerFn, cursor: str | None
-    ) -> None:
-        super().__init__(storage, run_id, callback, cursor)
-        self._patterns = [self._log_path, f"{self._log_path}-wal"]
-
-    def on_modified(self, event: FileSystemEvent) -> None:
-        self._process_log()
 
 
 def default_base_dir() -> str:

@@ -11,7 +11,7 @@ file was replaced (a wiped home), few files stay open however many runs there ar
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,7 @@ class _ProcessState:
 
     pid: int = field(default_factory=os.getpid)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    write_lock: threading.RLock = field(default_factory=threading.RLock)
     shards: OrderedDict[str, _Shard] = field(default_factory=OrderedDict)
 
 
@@ -69,6 +70,17 @@ class SqliteShards:
         """Lend a connection that no other thread uses; it goes back to be kept."""
         with self._engine(shard).connect() as connection:
             yield connection
+
+    def open(self, shards: Iterable[str]) -> None:
+        """Prepare shards now, before a lock is held on another one: a new file takes tens of milliseconds."""
+        for shard in shards:
+            self._engine(shard)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Let one thread of this process write at a time: waiting here is fair, waiting for SQLite is not."""
+        with self._own_state().write_lock:
+            yield
 
     def close(self) -> None:
         """Close every kept connection. A later `connect` opens a new one."""

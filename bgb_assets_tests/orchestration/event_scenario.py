@@ -5,6 +5,7 @@ Used by the tests of the event log and of reporting, in this process and as `dag
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -25,7 +26,7 @@ class RecordingStorage(BatchedSqliteEventLogStorage):
         """Store, then say who stored how many events of which types."""
         super().store_event_batch(events)
         line = {"pid": os.getpid(), "count": len(events), "types": sorted({str(e.dagster_event_type) for e in events})}
-        line["command"] = Path("/proc/self/cmdline").read_text().replace("\0", " ")
+        line["command"] = " ".join(sys.orig_argv)
         with Path(os.environ[BATCHES_FILE]).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -41,7 +42,7 @@ class RecordingStorage(BatchedSqliteEventLogStorage):
 def songs(context: dg.AssetExecutionContext):
     """Report each selected stage of each upload, with a version that the run's tag gives."""
     version = context.run.tags.get("version", "1")
-    with BatchReporter(context, batch_size=7) as reporter:
+    with BatchReporter(context, batch_size=7, max_age_s=3_600) as reporter:
         for i, upload in enumerate(context.partition_keys):
             for key in sorted(context.selected_asset_keys, reverse=True):
                 tags = {"dagster/data_version": f"{key.path[-1]}-{upload}-{version}"}

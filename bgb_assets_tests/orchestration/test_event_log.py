@@ -344,7 +344,8 @@ def test_threads_write_at_once(recorded, ours):
     assert ours.get_maximum_record_id() == 4 * 10 * 20
 
 
-def test_live_log_sees_events_of_kept_connections(recorded, ours):
+@pytest.mark.parametrize("kind", [BatchedSqliteEventLogStorage, SqliteEventLogStorage])
+def test_live_log_sees_events_of_kept_connections(recorded, ours, kind):
     run_id = recorded[0].run_id
     ours.store_event_batch(recorded[:5])
     seen, arrived = [], threading.Event()
@@ -354,16 +355,16 @@ def test_live_log_sees_events_of_kept_connections(recorded, ours):
         if len(seen) == 5:
             arrived.set()
 
-    last = ours.get_records_for_run(run_id).cursor
+    watcher = kind(ours._base_dir)
+    last = watcher.get_records_for_run(run_id).cursor
     writer = BatchedSqliteEventLogStorage(ours._base_dir)
-    writer.store_event_batch([])
-    with writer.run_connection(run_id):
-        pass
-    ours.watch(run_id, last, on_event)
+    writer.get_records_for_run(run_id)
+    watcher.watch(run_id, last, on_event)
     writer.store_event_batch(recorded[5:10])
-    assert arrived.wait(10)
+    assert arrived.wait(20)
     assert seen == recorded[5:10]
-    ours.end_watch(run_id, on_event)
+    watcher.end_watch(run_id, on_event)
+    watcher.dispose()
     writer.dispose()
 
 
