@@ -34,6 +34,7 @@ class IngestReport:
         unsettled: Still growing, or changed while they were read: ask again.
         unrecognised: Registered, but the modality cannot read them: key -> reason.
         collided: Refused: key -> paths that cannot be told apart.
+        refused: Path -> why it can be no key.
         held: Why nothing was deleted, or None.
         listing: Digest input: key -> content facets of every present upload.
     """
@@ -48,6 +49,7 @@ class IngestReport:
     collided: Mapping[str, Sequence[str]] = field(default_factory=dict)
     held: str | None = None
     held_keys: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the report in JSON types."""
@@ -198,7 +200,7 @@ class Ingest:
                 by_key.pop(done.key)
                 continue
             record: UploadRecord = done.value
-            self.chain.uploads.put(record)
+            self.chain.uploads.observe(record)
             before = held.get(record.key)
             if before is not None and before.state == PRESENT:
                 (touched if before.all_facets == record.all_facets else changed).append(record.key)
@@ -216,12 +218,13 @@ class Ingest:
             collided=comparison.collided,
             held=comparison.held,
             held_keys=comparison.held_keys,
+            refused=comparison.refused,
         )
 
     def _register_unread(self, comparison: Comparison) -> IngestReport:
         held = {record.key: record for record in self.chain.uploads.all()}
         for sighting in (*comparison.new, *comparison.changed):
-            self.chain.uploads.put(replace(self._record(sighting, held), facets={}, problem=None))
+            self.chain.uploads.observe(replace(self._record(sighting, held), facets={}, problem=None))
         return IngestReport(
             new=tuple(sighting.key for sighting in comparison.new),
             changed=tuple(sighting.key for sighting in comparison.changed),
@@ -231,6 +234,7 @@ class Ingest:
             collided=comparison.collided,
             held=comparison.held,
             held_keys=comparison.held_keys,
+            refused=comparison.refused,
         )
 
     def _record(self, sighting: Sighting, held: Mapping[str, UploadRecord]) -> UploadRecord:
@@ -243,7 +247,7 @@ class Ingest:
     def _bury(self, keys: Sequence[str]) -> None:
         for key in keys:
             record = self.chain.uploads.require(key)
-            self.chain.uploads.put(replace(record, state=VANISHED))
+            self.chain.uploads.observe(replace(record, state=VANISHED))
 
 
 def merged(first: IngestReport, second: IngestReport) -> IngestReport:

@@ -4,14 +4,20 @@ Belongs here: atomic files, temporary directories that name their process, the s
 Does not belong here: what an entry is (`store`).
 """
 
+import functools
 import os
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bgb_assets.storage.digests import canonical_json
+from bgb_assets.storage.digests import canonical_json, sha256_bytes
+
+FOREIGN_AGE_S = 7 * 24 * 3600.0
+"""A temporary directory of another machine is swept when nothing changed in it for this long."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -67,16 +73,35 @@ def sweep(parent: Path) -> int:
     """Remove the temporary directories of dead processes; return how many."""
     swept = 0
     for path in sorted(parent.iterdir()) if parent.is_dir() else []:
-        token = path.name.rsplit(".", 1)[0]
-        if not _is_alive(token):
+        if not _is_held(path):
             shutil.rmtree(path, ignore_errors=True)
             swept += 1
     return swept
 
 
 def process_token(pid: int) -> str:
-    """Return `<pid>.<start time>`: a reused process number is not the same process."""
-    return f"{pid}.{_start_time(pid)}"
+    """Return `<machine>.<pid>.<start time>`: a reused process number is not the same process."""
+    return f"{_machine()}.{pid}.{_start_time(pid)}"
+
+
+@functools.cache
+def _machine() -> str:
+    """Return what tells apart machines, and containers with process numbers of their own, that share one disk."""
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        space = ""
+    return sha256_bytes(f"{socket.gethostname()} {space}".encode())[:8]
+
+
+def _is_held(path: Path) -> bool:
+    machine, _, token = path.name.rpartition(".")[0].partition(".")
+    if machine == _machine():
+        return _is_alive(token)
+    try:
+        return time.time() - path.stat().st_mtime < FOREIGN_AGE_S
+    except OSError:
+        return True  # another process sweeps it
 
 
 def _is_alive(token: str) -> bool:

@@ -5,6 +5,7 @@ counts. Any number of driving processes share it; workers never open it.
 Belongs here: the index. Does not belong here: what a hit is (`bgb_assets.chain`), bytes (`store`).
 """
 
+import itertools
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,14 +13,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgb_assets.runtime.errors import NewerStore
+from bgb_assets.runtime.errors import NewerStore, StoreError
 from bgb_assets.storage.backend import EntrySignature
 from bgb_assets.storage.records import Record, record_from_bytes
 from bgb_assets.storage.store import StageStore
 
 CATALOG_FORMAT = 1
 BUSY_TIMEOUT_S = 60.0
-LOOKUP_BATCH = 500
+BATCH = 500
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -42,6 +43,22 @@ class Indexed:
     hits: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an entry takes: its row without the record.
+
+    Attributes:
+        bytes: Size of its outputs on disk; 0 for evicted ones.
+    """
+
+    modality: str
+    stage: str
+    identity: str
+    bytes: int
+    evicted: bool
+    last_used_s: float
+
+
 class Catalog:
     """The index over a store's entries.
 
@@ -55,21 +72,15 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._transaction() as connection:
-            held = connection.execute("PRAGMA user_version").fetchone()[0]
-            if held > CATALOG_FORMAT:
-                raise NewerStore(f"{path}: catalog format {held} is newer than {CATALOG_FORMAT}; update bgb_assets")
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {CATALOG_FORMAT}")
+        self._prepare()
 
     def get_many(self, identities: Iterable[str]) -> dict[str, Indexed]:
         """Return the entries that are known, by identity."""
         wanted = list(dict.fromkeys(identities))
         found: dict[str, Indexed] = {}
         with self._connected() as connection:
-            for start in range(0, len(wanted), LOOKUP_BATCH):
-                batch = wanted[start : start + LOOKUP_BATCH]
+            for start in range(0, len(wanted), BATCH):
+                batch = wanted[start : start + BATCH]
                 marks = ",".join("?" * len(batch))
                 for row in connection.execute(f"{_SELECT} WHERE identity IN ({marks})", batch):
                     indexed = _indexed(row)
@@ -119,6 +130,18 @@ class Catalog:
                 connection.execute(f"{_SELECT} WHERE {where} ORDER BY identity", [value for _, value in used]),
             )
 
+    def sizes(self, modalities: Iterable[str]) -> list[Held]:
+        """Return what the entries of these modalities take, least recently used first; no record is parsed."""
+        names = list(modalities)
+        marks = ",".join("?" * len(names))
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT modality, stage, identity, CASE evicted WHEN 0 THEN bytes ELSE 0 END, evicted, last_used_s"
+                f" FROM entries WHERE modality IN ({marks}) ORDER BY last_used_s, identity",
+                names,
+            )
+            return [Held(*row[:4], bool(row[4]), row[5]) for row in rows]
+
     def totals(self) -> Mapping[tuple[str, str], tuple[int, int]]:
         """Return (modality, stage) -> (entries, bytes on disk)."""
         with self._connected() as connection:
@@ -129,24 +152,43 @@ class Catalog:
             return {(modality, stage): (count, total or 0) for modality, stage, count, total in rows}
 
     def rebuild(self, store: StageStore, modalities: Iterable[str], stages: Iterable[str]) -> int:
-        """Read every record below the root anew and index just those; return how many."""
-        stages = tuple(stages)
-        kept: list[tuple[Record, EntrySignature]] = []
-        for modality in modalities:
-            for stage in stages:
-                kept += _read_all(store, modality, stage)
-        known = {record.identity for record, _ in kept}
-        self.remove_many([entry.record.identity for entry in self.entries() if entry.record.identity not in known])
-        self.put_many(kept)
+        """Read every record of these modalities anew and index just those; return how many."""
+        names, stages = tuple(modalities), tuple(stages)
+        kept: set[str] = set()
+        for modality, stage in itertools.product(names, stages):
+            found = _read_all(store, modality, stage)
+            while batch := list(itertools.islice(found, BATCH)):
+                self.put_many(batch)
+                kept |= {record.identity for record, _ in batch}
+        self.remove_many([held.identity for held in self.sizes(names) if held.identity not in kept])
         return len(kept)
+
+    def _prepare(self) -> None:
+        """Make the tables and switch to a write-ahead log, which stays with the file."""
+        with self._connected() as connection:
+            _switch_to_wal(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            held = connection.execute("PRAGMA user_version").fetchone()[0]
+            if held > CATALOG_FORMAT:
+                raise NewerStore(
+                    f"{self._path}: catalog format {held} is newer than {CATALOG_FORMAT}; update bgb_assets"
+                )
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {CATALOG_FORMAT}")
+            connection.execute("COMMIT")
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            # A lost last transaction costs a look at the records, not data.
-            connection.execute("PRAGMA synchronous=NORMAL")
-            yield connection
+        try:
+            with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
+                # A lost last transaction costs a look at the records, not data.
+                connection.execute("PRAGMA synchronous=NORMAL")
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{self._path}: {error}; where this stays, delete the file: it is made anew from the records"
+            ) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -161,6 +203,20 @@ class Catalog:
 
 
 _SELECT = "SELECT record, record_bytes, record_mtime_ns, directory_mtime_ns, last_used_s, hits, identity FROM entries"
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # Only here does SQLite not wait by itself when several processes open a new file at once.
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _indexed(row: tuple[bytes, int, int, int, float, int, str]) -> Indexed:

@@ -43,7 +43,8 @@ def sha256_pairs(pairs: Iterable[tuple[str, str]]) -> str:
 def canonical_json(value: Any) -> bytes:
     """Return the one JSON form of a value: sorted keys, UTF-8, no spaces, shortest floats.
 
-    Frozen dataclasses are written with all fields, defaults included; tuples as lists.
+    Frozen dataclasses are written with all fields, defaults included, and whole numbers in float fields as floats;
+    tuples as lists.
 
     Raises:
         ValueError: The value holds NaN or an infinity, which JSON cannot say.
@@ -72,8 +73,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: _field(field, getattr(value, field.name)) for field in dataclasses.fields(value)}
     raise TypeError(f"canonical JSON cannot hold {type(value).__name__}: {value!r}")
+
+
+def _field(field: dataclasses.Field[Any], value: Any) -> Any:
+    # A default written as 3 and a configured 3.0 are one value where the field is a float.
+    return float(value) if field.type in (float, "float") and type(value) is int else _plain(value)
 
 
 def signature(path: str | Path) -> Signature:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bgb_assets.runtime.errors import UsageError
+from bgb_assets.runtime.errors import BadInput
 from bgb_assets.storage.digests import Signature, signature_of
 from bgb_assets.storage.keys import collisions, key_of
 from bgb_assets.storage.layout import from_record, relative_to_root
@@ -38,13 +38,24 @@ Discover = Callable[[Path], Iterable[FoundLike]]
 
 @dataclass(frozen=True)
 class Sighting:
-    """One upload as it lies in a folder now."""
+    """One upload as it lies in a folder now.
+
+    Attributes:
+        key: Empty where the path can be no key.
+        refused: Why the path can be no key, or None.
+    """
 
     key: str
     root: str
     path: str
     files: Mapping[str, Signature]
     settled: bool
+    refused: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The path with its root, for people."""
+        return f"{self.root}/{self.path}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,8 @@ class Comparison:
 
     Attributes:
         unsettled: Keys whose files still grow: ask again.
-        collided: Key -> paths that cannot be told apart: refused.
+        collided: Key -> paths, with their roots, that cannot be told apart: refused.
+        refused: Path -> why it can be no key.
         held: Why nothing may be deleted now, or None.
         held_keys: The uploads that are not found but kept.
     """
@@ -66,11 +78,16 @@ class Comparison:
     collided: Mapping[str, list[str]] = field(default_factory=dict)
     held: str | None = None
     held_keys: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Root:
-    """A folder that holds uploads."""
+    """A folder that holds uploads.
+
+    Attributes:
+        marked: It was seen and got a marker, which must still lie there.
+    """
 
     path: Path
     marked: bool
@@ -82,6 +99,8 @@ class Root:
             return f"{self.path} is missing"
         if self.marked and not (self.path / MARKER).is_file():
             return f"{self.path} is not the inbox that was seen before ({MARKER} is missing): is a disk unmounted?"
+        if not self.marked and not any(self.path.iterdir()):
+            return f"{self.path} is empty: is a disk unmounted?"
         return None
 
 
@@ -96,9 +115,13 @@ def look(root: Path, data_root: Path, discover: Discover, settle_s: float) -> It
     for found in discover(root):
         try:
             files, newest_ns = _signatures(root, found)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue  # moved away while we looked: the next look says what happened
-        yield Sighting(key_of(found.path), shown, found.path, files, newest_ns <= newest_allowed_ns)
+        settled = newest_ns <= newest_allowed_ns
+        try:
+            yield Sighting(key_of(found.path), shown, found.path, files, settled)
+        except BadInput as error:
+            yield Sighting("", shown, found.path, {}, settled, refused=str(error))
 
 
 def compare(
@@ -110,13 +133,13 @@ def compare(
     vanish_share: float,
 ) -> Comparison:
     """Compare what the folders hold with the records, and decide whether deletions may be believed."""
-    seen_all = list(sightings)
-    collided = dict(collisions(sighting.path for sighting in seen_all))
-    refused = {path for paths in collided.values() for path in paths}
+    everything = list(sightings)
+    seen_all = [s for s in everything if s.refused is None]
+    groups = collisions(s.key for s in seen_all)
+    collided = {i for group in groups.values() for i in group}
     known = {record.key: record for record in records}
     # Of two uploads that cannot be told apart, the one that was there first stays.
-    seen = {s.key: s for s in seen_all if s.path not in refused or _is_held(s, known)}
-    _check_roots(seen_all, known)
+    seen = {s.key: s for i, s in enumerate(seen_all) if i not in collided or _is_held(s, known)}
     present = {key for key, record in known.items() if record.state == PRESENT}
     gone = sorted(present - set(seen))
     held = _why_held(gone, present, list(roots), known, data_root, vanish_count, vanish_share)
@@ -127,9 +150,10 @@ def compare(
         vanished=() if held else tuple(gone),
         unchanged=tuple(s.key for s in fresh if s.key in present and not _differs(s, known[s.key])),
         unsettled=tuple(s.key for s in fresh if not s.settled and _is_news(s, known)),
-        collided=collided,
+        collided={key: sorted(seen_all[i].place for i in group) for key, group in groups.items()},
         held=held,
         held_keys=tuple(gone) if held else (),
+        refused={_printable(s.place): s.refused for s in everything if s.refused is not None},
     )
 
 
@@ -160,12 +184,8 @@ def _is_news(sighting: Sighting, known: Mapping[str, UploadRecord]) -> bool:
     return record is None or record.state != PRESENT or _differs(sighting, record)
 
 
-def _check_roots(sightings: Iterable[Sighting], known: Mapping[str, UploadRecord]) -> None:
-    roots: dict[str, str] = {}
-    for sighting in sightings:
-        other = roots.setdefault(sighting.key, sighting.root)
-        if other != sighting.root:
-            raise UsageError(f"upload {sighting.key!r} lies in {other!r} and in {sighting.root!r}; rename one of them")
+def _printable(path: str) -> str:
+    return path.encode(errors="backslashreplace").decode()
 
 
 def _why_held(

@@ -23,8 +23,12 @@ def key_of(path: str) -> str:
     A key that would be too long for a file name keeps its start and ends in a digest of the whole.
 
     Raises:
-        BadInput: The path is empty or climbs out of its root.
+        BadInput: The path is empty, climbs out of its root or is not valid UTF-8.
     """
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"the name {path!r} is not valid UTF-8", "rename the file or folder") from error
     normal = unicodedata.normalize("NFC", strip_archive_suffix(path))
     segments = normal.split("/")
     if not normal or any(segment in ("", ".", "..") for segment in segments):
@@ -34,17 +38,22 @@ def key_of(path: str) -> str:
     key = key.replace("..", ".%2E")
     if key.startswith("."):
         key = "%2E" + key[1:]
-    if len(key) > MAX_KEY_CHARACTERS:
-        key = f"{key[: MAX_KEY_CHARACTERS - 17]}.{sha256_bytes(key.encode())[:16]}"
-    return key
+    return key if len(key) <= MAX_KEY_CHARACTERS else _shortened(key)
 
 
-def collisions(paths: Iterable[str]) -> Mapping[str, list[str]]:
-    """Return key -> paths for the paths that cannot be told apart, by case either, as some disks do."""
-    seen: dict[str, list[str]] = {}
-    for path in paths:
-        seen.setdefault(key_of(path).casefold(), []).append(path)
-    return {key_of(found[0]): sorted(found) for found in seen.values() if len(found) > 1}
+def collisions(keys: Iterable[str]) -> Mapping[str, list[int]]:
+    """Return the smallest key -> positions for the keys that are equal, by case either, as on some disks."""
+    listed = list(keys)
+    seen: dict[str, list[int]] = {}
+    for position, key in enumerate(listed):
+        seen.setdefault(key.casefold(), []).append(position)
+    return {min(listed[i] for i in found): found for found in seen.values() if len(found) > 1}
+
+
+def _shortened(key: str) -> str:
+    # Neither half of an escape nor a dot before the digest's dot.
+    start = re.sub(r"%.?$", "", key[: MAX_KEY_CHARACTERS - 17]).rstrip(".")
+    return f"{start}.{sha256_bytes(key.encode())[:16]}"
 
 
 def _escape(match: re.Match[str]) -> str:

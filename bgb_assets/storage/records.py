@@ -60,6 +60,11 @@ class Record:
         return sum(output.bytes for output in self.outputs.values())
 
     @cached_property
+    def is_flat(self) -> bool:
+        """Whether all outputs lie in the entry's own directory, so that its mtime shows if one is removed."""
+        return not any("/" in name for name in self.outputs)
+
+    @cached_property
     def data_version(self) -> str:
         """Return the digest of the entry's outputs: files, facets and parts, not how they were made."""
         return sha256_json(
@@ -123,7 +128,7 @@ def record_from_bytes(data: bytes, where: str) -> Record:
             evicted=value["evicted"],
             observed=value["observed"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
             f"{where}: not a valid record ({error!r}); delete the entry's directory to rebuild it"
         ) from error

@@ -5,13 +5,14 @@ Belongs here: committing, reading, verifying single entries. Does not belong her
 (`bgb_assets.chain`), the index over all entries (`catalog`), space (`prune`).
 """
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bgb_assets.runtime.errors import ContractError, StoreError
+from bgb_assets.runtime.errors import ContractError, NewerStore, ResourceError, StoreError
 from bgb_assets.storage.atomic import remove_tree, temporary_directory
 from bgb_assets.storage.backend import Backend, EntrySignature, LocalBackend
 from bgb_assets.storage.digests import sha256_file
@@ -19,6 +20,8 @@ from bgb_assets.storage.identity import IdentityParts
 from bgb_assets.storage.layout import Layout
 from bgb_assets.storage.leases import lease
 from bgb_assets.storage.records import RECORD_NAME, Output, Record, record_from_bytes
+
+log = logging.getLogger(__name__)
 
 
 class StageStore:
@@ -35,18 +38,25 @@ class StageStore:
         self.backend: Backend = backend or LocalBackend(root, self.layout.temporary)
 
     def lookup(self, stage: str, modality: str, identity: str) -> Record | None:
-        """Return the record of an entry, None where there is none.
+        """Return the record of an entry, None where there is none; one with a damaged record does not exist.
 
         Raises:
-            StoreError: The record is damaged or of another identity.
+            NewerStore: A later version wrote the record.
         """
         location = self.layout.location(stage, modality, identity)
         data = self.backend.read_record(location)
         if data is None:
             return None
-        record = record_from_bytes(data, location)
+        try:
+            record = record_from_bytes(data, location)
+        except NewerStore:
+            raise
+        except StoreError as error:
+            log.warning("%s", error)
+            return None
         if record.identity != identity:
-            raise StoreError(f"{location}: the record is of {record.identity!r}; delete the directory to rebuild it")
+            log.warning("%s: the record is of %r, so that it does not count", location, record.identity)
+            return None
         return record
 
     def signature(self, record: Record) -> EntrySignature | None:
@@ -62,9 +72,13 @@ class StageStore:
         return self.backend.directory(self.location(record))
 
     def is_whole(self, record: Record) -> bool:
-        """Say whether every file that the record lists is there with its size (no file is opened)."""
-        if record.evicted:
-            return True
+        """Say whether every file that the record and its parts list is there with its size; opens no such file."""
+        if not record.evicted and not self._has_outputs(record):
+            return False
+        parts = (self.lookup(record.stage, record.modality, identity) for identity in record.parts.values())
+        return all(part is not None and self.is_whole(part) for part in parts)
+
+    def _has_outputs(self, record: Record) -> bool:
         directory = self.directory(record)
         try:
             return all(os.stat(directory / name).st_size == out.bytes for name, out in record.outputs.items())  # noqa: PTH116
@@ -97,20 +111,40 @@ class StageStore:
         """Remove the working directory of a resumable entry that is committed."""
         remove_tree(self.layout.work / identity)
 
-    def commit(self, out: Path, record: Record, *, overwrite: bool = False) -> Record:
+    def commit(self, out: Path, record: Record, *, overwrite: bool = False, expected: str | None = None) -> Record:
         """Publish a directory as the entry of `record`; its outputs are listed and digested here.
 
         Two processes that build one entry race harmlessly: the second's directory is dropped.
 
+        Args:
+            overwrite: Replace what lies there. An entry that is damaged or lacks files is replaced anyhow.
+            expected: The data version that the outputs must have, for bytes that are made again.
+
         Returns:
             The record that holds now.
+
+        Raises:
+            ContractError: The stage wrote a link or the record, or other bytes than `expected`.
+            ResourceError: The disk refuses.
         """
         whole = replace(record, outputs=list_outputs(out))
-        (out / RECORD_NAME).write_bytes(whole.to_bytes())
-        if self.backend.publish(out, self.location(whole), replace=overwrite):
+        location = self.location(whole)
+        if expected is not None and whole.data_version != expected:
+            raise ContractError(
+                f"{location}: made again, the outputs differ ({expected[:12]} -> {whole.data_version[:12]}); "
+                "raise the stage's code_version"
+            )
+        try:
+            (out / RECORD_NAME).write_bytes(whole.to_bytes())
+            if self.backend.publish(out, location, replace=overwrite):
+                return whole
+            held = self.lookup(whole.stage, whole.modality, whole.identity)
+            if held is not None and self.is_whole(held):
+                return held
+            self.backend.publish(out, location, replace=True)
             return whole
-        held = self.lookup(whole.stage, whole.modality, whole.identity)
-        return held or whole
+        except OSError as error:
+            raise ResourceError(f"{location}: cannot be committed: {error}; mend the disk and run again") from error
 
     def verify(self, record: Record) -> list[str]:
         """Return what is wrong with an entry's bytes: files missing, changed, or listed nowhere."""

@@ -5,8 +5,8 @@ reading and writing it, opening its bytes as a directory. Does not belong here: 
 """
 
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from typing import Any
 import orjson
 
 from bgb_assets.runtime import archives
-from bgb_assets.runtime.errors import StoreError, Unstable, UsageError
+from bgb_assets.runtime.errors import NewerStore, StoreError, Unstable, UsageError
 from bgb_assets.storage.atomic import temporary_directory, write_json
 from bgb_assets.storage.digests import Signature, canonical_json, sha256_file, sha256_json, signature
 from bgb_assets.storage.layout import from_record
+from bgb_assets.storage.leases import lease
 from bgb_assets.storage.store import link_files
 
 UPLOAD_FORMAT = 1
@@ -106,11 +107,11 @@ class UploadRecord:
         state = StageState(identity, held.identity if held else None)
         return replace(self, entries={**self.entries, stage: state})
 
-    def without_entry(self, stage: str) -> "UploadRecord":
-        """Return the record without an entry at a stage: the upload was rejected there."""
-        if stage not in self.entries:
+    def without_entries(self, stages: Collection[str]) -> "UploadRecord":
+        """Return the record without entries at these stages: the upload was rejected there or before."""
+        if not any(stage in self.entries for stage in stages):
             return self
-        return replace(self, entries={name: state for name, state in self.entries.items() if name != stage})
+        return replace(self, entries={name: state for name, state in self.entries.items() if name not in stages})
 
 
 class Uploads:
@@ -160,6 +161,23 @@ class Uploads:
         """Write a record, whole or not at all."""
         write_json(self._path(record.key), _to_json(record))
 
+    def observe(self, record: UploadRecord) -> None:
+        """Write what was seen of an upload; the entries that it has by now stay, whoever noted them."""
+        with self._alone():
+            held = self.get(record.key)
+            self.put(replace(record, entries=held.entries) if held is not None else record)
+
+    def note(self, key: str, change: Callable[[UploadRecord], UploadRecord]) -> None:
+        """Change the entries of an upload as it is by now; one that was removed meanwhile stays removed."""
+        with self._alone():
+            held = self.get(key)
+            if held is not None and (changed := change(held)) is not held:
+                self.put(replace(held, entries=changed.entries))
+
+    def _alone(self) -> AbstractContextManager[bool]:
+        # Whoever looks at folders and whoever runs stages write different halves of one file.
+        return lease(self._folder / ".lock")
+
     def remove(self, key: str) -> None:
         """Remove a record."""
         self._path(key).unlink(missing_ok=True)
@@ -205,12 +223,23 @@ def opened(
         else:
             files = {_below(record, name): root / name for name in record.files}
         chosen = [(name, path) for name, path in files.items() if any(fnmatch.fnmatchcase(name, p) for p in only)]
-        view = link_files(chosen, space / "view")
         if FACTS_NAME in only:
-            (view / FACTS_NAME).write_bytes(canonical_json(record.facts))
-        yield view
-        if not is_untouched(record, data_root):
-            raise Unstable(f"{record.modality} {record.key!r}: a file changed while it was read; run again")
+            facts = space / FACTS_NAME
+            facts.write_bytes(canonical_json(record.facts))
+            # A delivered file of that name gives way: the source's word is asked for.
+            chosen = [*((name, path) for name, path in chosen if name != FACTS_NAME), (FACTS_NAME, facts)]
+        yield link_files(chosen, space / "view")
+        require_untouched(record, data_root)
+
+
+def require_untouched(record: UploadRecord, data_root: Path) -> None:
+    """Check that what was read is what was fingerprinted; asked before anything made from it is committed.
+
+    Raises:
+        Unstable: A file changed while it was read.
+    """
+    if not is_untouched(record, data_root):
+        raise Unstable(f"{record.modality} {record.key!r}: a file changed while it was read; run again")
 
 
 def delivered_digest(record: UploadRecord, data_root: Path) -> str:
@@ -227,8 +256,8 @@ def upload_from_bytes(data: bytes, where: str) -> UploadRecord:
     """
     try:
         value = orjson.loads(data)
-        if value.pop("format") != UPLOAD_FORMAT:
-            raise StoreError(f"{where}: not of upload format {UPLOAD_FORMAT}; update bgb_assets")
+        if (held := value.pop("format")) > UPLOAD_FORMAT:
+            raise NewerStore(f"{where}: upload format {held!r} is newer than {UPLOAD_FORMAT}; update bgb_assets")
         problem = value.pop("problem")
         entries = value.pop("entries")
         files = {name: tuple(held) for name, held in value.pop("files").items()}

@@ -1,0 +1,47 @@
+"""Fixtures shared by all tests: a data root, the toy's folder for calls and trouble, and a chain over both.
+
+Belongs here: what more than one package of tests needs. Does not belong here: real recordings (`fixtures`).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bgb_assets.chain import Chain
+from bgb_assets.modalities.contract import Modality
+from bgb_assets.runtime.executor import InProcessExecutor
+from bgb_assets.runtime.settings import load_settings
+from bgb_assets_tests import toy
+
+MakeChain = Callable[..., Chain]
+
+SETTLE_AT_ONCE = "[inbox]\nsettle_s = 0.0\n"
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> Path:
+    """An empty data root whose inbox never waits for files to stop growing."""
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "config.toml").write_text(SETTLE_AT_ONCE)
+    return root
+
+
+@pytest.fixture
+def toy_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the toy's stages note their calls and find what to do."""
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    monkeypatch.setenv(toy.TOY_DIR, str(folder))
+    return folder
+
+
+@pytest.fixture
+def make_chain(data_root: Path) -> MakeChain:
+    """`make_chain(modality=toy.MODALITY)`: a new chain as a new process would have it, reading `config.toml` anew."""
+
+    def make(modality: Modality = toy.MODALITY, root: Path = data_root) -> Chain:
+        return Chain(modality, load_settings({"BGB_DATA_ROOT": str(root)}), InProcessExecutor())
+
+    return make
