@@ -162,6 +162,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
+def timed_out(seconds: float, tail: str) -> Failure:
+    """Describe a call that was stopped because it took too long."""
+    reason = f"the call was stopped after {seconds:.1f} s, the time-out"
+    remedy = "raise the time-out, or see whether the item is far larger than the others"
+    return Failure("crash", "TimeoutError", f"{reason}; {remedy}", reason, remedy, tail)
+
+
 class Admission:
     """Hands out tasks in order as long as workers and bytes allow: the one place of the bound.
 

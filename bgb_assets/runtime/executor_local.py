@@ -18,8 +18,17 @@ from dataclasses import replace
 
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import ContractError, WorkerDied
-from bgb_assets.runtime.executor import Admission, Bounds, Done, Executor, InProcessExecutor, Task, failure_of
-from bgb_assets.runtime.worker_process import WorkerProcess, died, end_all, timed_out
+from bgb_assets.runtime.executor import (
+    Admission,
+    Bounds,
+    Done,
+    Executor,
+    InProcessExecutor,
+    Task,
+    failure_of,
+    timed_out,
+)
+from bgb_assets.runtime.worker_process import WorkerProcess, died, end_all
 
 
 class LocalProcessExecutor:

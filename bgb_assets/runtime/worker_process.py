@@ -180,13 +180,6 @@ def died(status: int, tail: str) -> Failure:
     return Failure("crash", "WorkerDied", f"{reason}; {remedy}", reason, remedy, tail)
 
 
-def timed_out(seconds: float, tail: str) -> Failure:
-    """Describe a call that was stopped because it took too long."""
-    reason = f"the call was stopped after {seconds:.1f} s, the time-out"
-    remedy = "raise the time-out, or see whether the item is far larger than the others"
-    return Failure("crash", "TimeoutError", f"{reason}; {remedy}", reason, remedy, tail)
-
-
 _SIGNAL_REMEDIES = {
     "SIGKILL": "most often memory ran out: lower workers or max_bytes_in_flight, then run again",
     "SIGTERM": "somebody stopped it: run again",
