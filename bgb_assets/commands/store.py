@@ -281,7 +281,7 @@ def _rows(settings: settings_module.Settings, defaults: Any, *path: str) -> list
     for part in path:
         table = table.get(part, {}) if isinstance(table, Mapping) else {}
     where = f"{settings.config_path}: [{'.'.join(path)}]"
-    own = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    own = dict(table) if defaults is not None else {}
     return [
         (f"{'.'.join(path)}.{field}", value, source)
         for field, value, source in settings_module.sources(defaults, own, where)

@@ -5,9 +5,12 @@ Belongs here: what only the driver writes. Does not belong here: what workers co
 
 import time
 from collections.abc import Collection, Iterable
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
 
 from bgb_assets.engine.outcomes import UploadOutcome
+from bgb_assets.modalities.contract import PER_UPLOAD_STAGES
 from bgb_assets.storage.backend import EntrySignature
 from bgb_assets.storage.catalog import Catalog, Indexed
 from bgb_assets.storage.quarantine import Quarantine
@@ -63,18 +66,15 @@ class Bookkeeper:
         """
         if outcome.unstable:
             return
-        moved = upload
         for stage, item in outcome.stages.items():
-            if item.rejection is not None:
-                moved = moved.without_entry(stage)
-                continue
-            moved = moved.with_entry(stage, item.identity)
-            self._resolve(item.identity)
-            if stage not in indexed:
-                self.index((item.record, *item.parts))
+            if item.rejection is None:
+                self._resolve(item.identity)
+                if stage not in indexed:
+                    self.index((item.record, *item.parts))
         self._reject(outcome)
-        if moved is not upload:
-            self._uploads.put(moved)
+        change = partial(_after, walked=upload, outcome=outcome)
+        if change(upload) is not upload:
+            self._uploads.note(upload.key, change)
         if len(self._rows) >= BATCH or time.monotonic() - self._flushed_s > AGE_S:
             self.flush()
 
@@ -100,3 +100,15 @@ class Bookkeeper:
         if row is not None and any(item.called for item in outcome.stages.values() if item.rejection is not None):
             self._quarantine.add(row)
             self.rejected_identities.add(row.identity)
+
+
+def _after(held: UploadRecord, *, walked: UploadRecord, outcome: UploadOutcome) -> UploadRecord:
+    """Return an upload's record with what a walk made of it; the same object where nothing changed."""
+    moved = held
+    for stage, item in outcome.stages.items():
+        moved = moved.with_entry(stage, item.identity) if item.rejection is None else moved.without_entry(stage)
+    ended = outcome.rejection is not None or PER_UPLOAD_STAGES[-1] in outcome.stages
+    # What changed again while it was walked is still to be done.
+    if ended and held.pending and held.facets == walked.facets:
+        moved = replace(moved, pending=False)
+    return moved

@@ -17,7 +17,7 @@ from bgb_assets.chain import Chain, check_free_space
 from bgb_assets.engine.members import FanInInputs, members_of, pins_digest
 from bgb_assets.engine.outcomes import StageOutcome, outcome_of
 from bgb_assets.engine.summary import Summary, summary_path
-from bgb_assets.engine.walk import call, make_record, part_identity
+from bgb_assets.engine.walk import call, declared_files, make_record, part_identity
 from bgb_assets.modalities.contract import FanIn, Stage, iterate_reads, matches
 from bgb_assets.runtime.errors import StoreError, UsageError
 from bgb_assets.runtime.imports import resolve
@@ -26,7 +26,7 @@ from bgb_assets.storage.digests import as_plain, sha256_json
 from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.identity import IdentityParts
 from bgb_assets.storage.records import Record
-from bgb_assets.storage.store import link_files
+from bgb_assets.storage.store import in_use, link_files
 from bgb_assets.storage.uploads import PRESENT, UploadRecord
 
 
@@ -96,13 +96,16 @@ class FanInRun:
         check_free_space(self.chain.settings, self.chain.limits)
         sweep(self.chain.store.layout.temporary)
         force = force or self.chain.settings.force
+        with in_use(self.chain.store):
+            return self._run(force=force)
+
+    def _run(self, *, force: bool) -> StageOutcome:
         parts = self.identity()
         held = None if force else self._lookup(self.stage.name, parts.digest())
         started = time.perf_counter()
-        record = held or self._build(parts, overwrite=force)
+        record, called = (held, False) if held else self._build(parts, overwrite=force)
         self._index(record)
         self.heads.move(self.head, record.identity)
-        called = held is None
         outcome = outcome_of(record, called=called, seconds=time.perf_counter() - started if called else 0.0)
         summary = Summary()
         summary.add_stages([outcome])
@@ -123,10 +126,11 @@ class FanInRun:
         record = self.chain.store.lookup(stage, self.chain.modality.name, identity)
         return record if record is not None and self.chain.store.is_whole(record) else None
 
-    def _build(self, parts: IdentityParts, *, overwrite: bool) -> Record:
+    def _build(self, parts: IdentityParts, *, overwrite: bool) -> tuple[Record, bool]:
+        """Return the entry, and whether it was made here."""
         if not self.stage.resumable:
             with self.chain.store.building() as out:
-                return self._make(parts, out, {}, overwrite=overwrite)
+                return self._make(parts, out, {}, overwrite=overwrite), True
         identity = parts.digest()
         with self.chain.store.resuming(identity) as (out, work):
             # The loser of a race waited for the lease: by now the entry may be there.
@@ -134,7 +138,7 @@ class FanInRun:
             logs = self.chain.store.layout.logs(self.chain.modality.name, identity)
             record = held or self._make(parts, out, {"work": work, "logs": logs}, overwrite=overwrite)
             self.chain.store.finish_resumed(identity)
-            return record
+            return record, held is None
 
     def _make(self, parts: IdentityParts, out: Path, places: Mapping[str, Path], *, overwrite: bool) -> Record:
         with self._fan_in(places) as fan_in:
@@ -195,8 +199,7 @@ class FanInRun:
 
     def _link(self, source: str, record: Record, view: Path) -> Path:
         patterns = tuple(p for read in iterate_reads(self.stage, source) for p in read.files)
-        directory = self.chain.store.directory(record)
-        return link_files([(name, directory / name) for name in record.outputs if matches(name, patterns)], view)
+        return link_files(declared_files(self.chain.store, record, patterns), view)
 
     def _lineage(self) -> Mapping[str, Any]:
         chain = self.chain.modality

@@ -200,10 +200,11 @@ class Ingest:
                 by_key.pop(done.key)
                 continue
             record: UploadRecord = done.value
-            self.chain.uploads.observe(record)
             before = held.get(record.key)
+            same = before is not None and before.state == PRESENT and before.all_facets == record.all_facets
+            self.chain.uploads.observe(record if same else replace(record, pending=True))
             if before is not None and before.state == PRESENT:
-                (touched if before.all_facets == record.all_facets else changed).append(record.key)
+                (touched if same else changed).append(record.key)
             if record.problem is not None:
                 unrecognised[record.key] = record.problem.reason
         new = sorted(set(by_key) - set(changed) - set(touched))
@@ -224,7 +225,7 @@ class Ingest:
     def _register_unread(self, comparison: Comparison) -> IngestReport:
         held = {record.key: record for record in self.chain.uploads.all()}
         for sighting in (*comparison.new, *comparison.changed):
-            self.chain.uploads.observe(replace(self._record(sighting, held), facets={}, problem=None))
+            self.chain.uploads.observe(replace(self._record(sighting, held), facets={}, problem=None, pending=True))
         return IngestReport(
             new=tuple(sighting.key for sighting in comparison.new),
             changed=tuple(sighting.key for sighting in comparison.changed),

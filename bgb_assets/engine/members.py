@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bgb_assets.chain import Chain
-from bgb_assets.engine.walk import Walker, WalkTask
+from bgb_assets.engine.walk import Walker, WalkTask, declared_files, is_evicted
 from bgb_assets.modalities.contract import UPLOAD, EntryView, Member, Stage, iterate_reads, matches
 from bgb_assets.runtime.errors import StoreError
 from bgb_assets.storage.digests import as_plain, sha256_file, sha256_json, sha256_pairs
@@ -51,9 +51,8 @@ class FanInInputs:
     def linked(self, upload: UploadRecord, source: str, record: Record, view: Path) -> Path:
         """Fill `view` with links to the declared files of an entry; evicted bytes are made anew first."""
         patterns = tuple(p for read in iterate_reads(self.stage, source) for p in read.files)
-        if not record.evicted or not patterns:
-            directory = self.chain.store.directory(record)
-            return link_files([(name, directory / name) for name in record.outputs if matches(name, patterns)], view)
+        if not patterns or not is_evicted(self.chain.store, record):
+            return link_files(declared_files(self.chain.store, record, patterns), view)
         task = WalkTask(
             self.chain.settings.data_root,
             self.chain.modality,
@@ -119,7 +118,7 @@ def pins_digest(folder: Path) -> str:
 def _record(chain: Chain, upload: UploadRecord, stage: str, known: Mapping[str, Record]) -> Record:
     identity = upload.entries[stage].identity
     record = known.get(identity) or chain.store.lookup(stage, chain.modality.name, identity)
-    if record is None:
+    if record is None or chain.store.signature(record) is None:
         raise StoreError(
             f"{chain.modality.name}/{stage} {upload.key!r}: its entry {identity[:12]} is gone; "
             f"run `bgb materialize {chain.modality.name}` to make it again"

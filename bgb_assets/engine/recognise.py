@@ -11,9 +11,17 @@ from bgb_assets.engine.walk import archive_limits
 from bgb_assets.modalities.contract import Modality, matches
 from bgb_assets.runtime.errors import BadInput, BgbError, ContractError, Unstable, is_resource_error
 from bgb_assets.runtime.imports import resolve
+from bgb_assets.runtime.monitoring import count
 from bgb_assets.storage.digests import signature
 from bgb_assets.storage.layout import Layout, from_record
-from bgb_assets.storage.uploads import Problem, UploadRecord, delivered_digest, opened
+from bgb_assets.storage.uploads import (
+    DELIVERED,
+    Problem,
+    UploadRecord,
+    delivered_digest,
+    opened,
+    require_untouched,
+)
 
 ATTEMPTS = 3
 
@@ -43,7 +51,18 @@ def recognise(task: RecogniseTask) -> UploadRecord:
     return _recognise(task)
 
 
+def after_crash(task: RecogniseTask, reason: str, remedy: str) -> UploadRecord:
+    """Return the record of an upload whose fingerprint killed its worker.
+
+    Raises:
+        Unstable: It changes.
+    """
+    upload = _with_signatures(task.upload, task.root)
+    return _with_problem(upload, task, reason, remedy, "crash")
+
+
 def _recognise(task: RecogniseTask) -> UploadRecord:
+    count("uploads_fingerprinted")
     upload = _with_signatures(task.upload, task.root)
     try:
         layout = Layout(task.root)
@@ -63,13 +82,17 @@ def _recognise(task: RecogniseTask) -> UploadRecord:
 def _unrecognised(upload: UploadRecord, task: RecogniseTask, error: Exception) -> UploadRecord:
     if is_resource_error(error) or (isinstance(error, BgbError) and not isinstance(error, BadInput)):
         raise error
-    version = task.modality.stage("raw").code_version
     if isinstance(error, BadInput):
-        problem = Problem(error.reason, error.remedy, version)
-    else:
-        remedy = "this is a bug, or an input it does not know: report it with the upload"
-        problem = Problem(f"{type(error).__name__}: {error}", remedy, version, kind="crash")
-    facets = {"delivered": delivered_digest(upload, task.root)}
+        return _with_problem(upload, task, error.reason, error.remedy, "input")
+    remedy = "this is a bug, or an input it does not know: report it with the upload"
+    return _with_problem(upload, task, f"{type(error).__name__}: {error}", remedy, "crash")
+
+
+def _with_problem(upload: UploadRecord, task: RecogniseTask, reason: str, remedy: str, kind: str) -> UploadRecord:
+    problem = Problem(reason, remedy, task.modality.stage("raw").code_version, kind)
+    facets = {DELIVERED: delivered_digest(upload, task.root)}
+    # What a file looked like while it changed says nothing about the upload.
+    require_untouched(upload, task.root)
     return replace(upload, facets=facets, cost_bytes=0, problem=problem)
 
 

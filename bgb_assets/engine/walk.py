@@ -5,6 +5,7 @@ records or quarantine rows. Does not belong here: which uploads (`bgb_assets.cha
 """
 
 import platform
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,12 +19,14 @@ from bgb_assets.modalities.contract import UPLOAD, Modality, PartPlan, Stage, St
 from bgb_assets.runtime.errors import BadInput, BgbError, ContractError, StoreError, Unstable, is_resource_error
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.runtime.monitoring import count
+from bgb_assets.storage.digests import as_plain, canonical_json
 from bgb_assets.storage.identity import IdentityParts
 from bgb_assets.storage.quarantine import Quarantine, Rejection
 from bgb_assets.storage.records import Record
 from bgb_assets.storage.store import StageStore, link_files
-from bgb_assets.storage.uploads import FACTS_NAME, UploadRecord, opened
+from bgb_assets.storage.uploads import FACTS_NAME, UploadRecord, opened, require_untouched
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _BUG_REMEDY = "this is a bug in the stage, or an input it does not know: report it with the upload"
 
 
@@ -97,12 +100,16 @@ class Walker:
             row = self._quarantine.get(identity)
             if row is not None and not row.retried:
                 return rejected(stage.name, row)
+        problem = self.task.upload.problem
+        if problem is not None and any(iterate_reads(stage, UPLOAD)):
+            row = self._row(stage.name, identity, problem.kind, problem.reason, problem.remedy)
+            return rejected(stage.name, row, called=True)
         started = time.perf_counter()
         self._parts.clear()
         try:
             record = self._build(stage, parts, overwrite=force)
         except Exception as error:  # noqa: BLE001 - sorted into rejection or raised again, never swallowed
-            return rejected(stage.name, self._rejection(stage.name, identity, error), called=True)
+            return rejected(stage.name, self._rejection(stage, identity, error), called=True)
         self.records[stage.name] = record
         return outcome_of(record, called=True, seconds=time.perf_counter() - started, parts=tuple(self._parts))
 
@@ -114,35 +121,39 @@ class Walker:
         record = self.store.lookup(stage.name, self.task.modality.name, identity)
         return record if record is not None and self.store.is_whole(record) else None
 
-    def _rejection(self, stage: str, identity: str, error: Exception) -> Rejection:
+    def _rejection(self, stage: Stage, identity: str, error: Exception) -> Rejection:
         """Turn an exception into a row, or raise it again where it is not the upload's fault."""
-        upload = self.task.upload
+        if isinstance(error, BgbError | OSError) and not isinstance(error, BadInput):
+            if isinstance(error, BgbError) or is_resource_error(error):
+                raise error
+        # What a file looked like while it changed says nothing about the upload.
+        self._require_untouched(stage)
         if isinstance(error, BadInput):
-            kind, reason, remedy = "input", error.reason, error.remedy
-        elif isinstance(error, BgbError) or is_resource_error(error):
-            raise error
-        else:
-            kind, reason, remedy = "crash", f"{type(error).__name__}: {error}", _BUG_REMEDY
+            return self._row(stage.name, identity, "input", error.reason, error.remedy)
+        return self._row(stage.name, identity, "crash", f"{type(error).__name__}: {error}", _BUG_REMEDY)
+
+    def _row(self, stage: str, identity: str, kind: str, reason: str, remedy: str) -> Rejection:
+        upload = self.task.upload
         where = f"{self.task.modality.name}/{stage} {upload.key!r}"
         return Rejection(identity, upload.modality, stage, upload.key, kind, f"{where}: {reason}", remedy)
 
-    def _build(self, stage: Stage, parts: IdentityParts, *, overwrite: bool) -> Record:
-        problem = self.task.upload.problem
-        if problem is not None and any(iterate_reads(stage, UPLOAD)):
-            raise BadInput(problem.reason, problem.remedy)
-        with self.inputs(stage) as inputs:
-            plan = _plan_parts(stage, inputs)
-            made = {name: self._part(stage, name, item, inputs) for name, item in plan.items()}
-            self._parts += made.values()
-            with ExitStack() as stack:
+    def _require_untouched(self, stage: Stage) -> None:
+        if any(read.files for read in iterate_reads(stage, UPLOAD)):
+            require_untouched(self.task.upload, self.task.root)
+
+    def _build(self, stage: Stage, parts: IdentityParts, *, overwrite: bool, expected: str | None = None) -> Record:
+        with self.store.building() as out:
+            with self.inputs(stage) as inputs:
+                plan = _plan_parts(stage, inputs)
+                made = {name: self._part(stage, name, item, inputs) for name, item in plan.items()}
                 if made:
-                    space = stack.enter_context(self.store.building())
-                    inputs = {**inputs, "parts": _parts_view(self.store, made, space)}
-                out = stack.enter_context(self.store.building())
+                    inputs = {**inputs, "parts": _parts_view(self.store, made, out.parent / "parts")}
                 result, seconds = call(stage, stage.run, (inputs, stage.params, out))
-                record = make_record(self.task.modality.name, stage, parts, result, seconds)
-                record = replace(record, parts={name: part.identity for name, part in made.items()})
-                return self.store.commit(out, record, overwrite=overwrite)
+            # Only now: leaving the inputs has checked that the upload did not change meanwhile.
+            self._parts += made.values()
+            record = make_record(self.task.modality.name, stage, parts, result, seconds)
+            record = replace(record, parts={name: part.identity for name, part in made.items()})
+            return self.store.commit(out, record, overwrite=overwrite, expected=expected)
 
     def _part(self, stage: Stage, name: str, plan: PartPlan, inputs: Mapping[str, Path]) -> Record:
         assert stage.parts is not None
@@ -153,8 +164,10 @@ class Walker:
             return held
         with self.store.building() as out:
             result, seconds = call(stage, stage.parts.run, (name, inputs, stage.params, out))
+            self._require_untouched(stage)
             record = make_record(self.task.modality.name, stage, parts, result, seconds)
-            return self.store.commit(out, record, overwrite=force or held is not None)
+            expected = held.data_version if held is not None and not force else None
+            return self.store.commit(out, record, overwrite=force or held is not None, expected=expected)
 
     @contextmanager
     def inputs(self, stage: Stage) -> Iterator[Mapping[str, Path]]:
@@ -173,34 +186,22 @@ class Walker:
     def entry_view(self, stage: str, patterns: tuple[str, ...], view: Path) -> Path:
         """Fill `view` with links to an entry's files, making evicted bytes anew first."""
         record = self.records[stage]
-        if patterns and (record.evicted or any(part.evicted for part in self._parts_of(record).values())):
+        if patterns and is_evicted(self.store, record):
             record = self.remake(stage)
-        directory = self.store.directory(record)
-        files = [(name, directory / name) for name in record.outputs if matches(name, patterns)]
-        for name, part in self._parts_of(record).items():
-            base = self.store.directory(part)
-            files += [(f"{name}/{file}", base / file) for file in part.outputs if matches(f"{name}/{file}", patterns)]
-        return link_files(files, view)
-
-    def _parts_of(self, record: Record) -> dict[str, Record]:
-        found = {}
-        for name, identity in record.parts.items():
-            part = self.store.lookup(record.stage, record.modality, identity)
-            if part is None:
-                raise StoreError(f"{record.stage} entry {record.identity}: part {name!r} is gone; run with --force")
-            found[name] = part
-        return found
+        return link_files(declared_files(self.store, record, patterns), view)
 
     def remake(self, name: str) -> Record:
-        """Make an evicted entry's bytes again; they must be what they were."""
+        """Make an evicted entry's bytes again; they must be what they were.
+
+        Raises:
+            ContractError: They are not; nothing is committed.
+        """
         stage = next(stage for stage in self.task.stages if stage.name == name)
         old = self.records[name]
-        record = self._build(stage, self.identity(stage), overwrite=True)
-        if record.data_version != old.data_version:
-            raise ContractError(
-                f"{self.task.modality.name}/{name} {self.task.upload.key!r}: made again, the outputs differ "
-                f"({old.data_version[:12]} -> {record.data_version[:12]}); raise the stage's code_version"
-            )
+        # Another process, or an earlier fan-in of this one, may have been there.
+        record = self.store.lookup(name, self.task.modality.name, old.identity)
+        if record is None or is_evicted(self.store, record):
+            record = self._build(stage, self.identity(stage), overwrite=True, expected=old.data_version)
         self.records[name] = record
         return record
 
@@ -210,6 +211,8 @@ class Walker:
         only = tuple(name for pattern in patterns for name in self._references(pattern))
         if not only or only == (FACTS_NAME,):
             with self.store.building() as view:
+                if only:
+                    (view / FACTS_NAME).write_bytes(canonical_json(upload.facts))
                 yield view
             return
         limits = archive_limits(self.task.modality)
@@ -225,6 +228,38 @@ class Walker:
         return tuple(name.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]") for name in named)
 
 
+def is_evicted(store: StageStore, record: Record) -> bool:
+    """Say whether an entry or one of its parts lacks its bytes."""
+    return record.evicted or any(part.evicted for part in parts_of(store, record).values())
+
+
+def parts_of(store: StageStore, record: Record) -> dict[str, Record]:
+    """Return an entry's parts by name.
+
+    Raises:
+        StoreError: One is gone.
+    """
+    found = {}
+    for name, identity in record.parts.items():
+        part = store.lookup(record.stage, record.modality, identity)
+        if part is None:
+            raise StoreError(f"{store.location(record)}: its part {name!r} is gone; run again to make it")
+        found[name] = part
+    return found
+
+
+def declared_files(store: StageStore, record: Record, patterns: tuple[str, ...]) -> list[tuple[str, Path]]:
+    """Return (relative name, file) of the entry's files that match; those of a part are below its name."""
+    if not patterns:
+        return []
+    directory = store.directory(record)
+    files = [(name, directory / name) for name in record.outputs if matches(name, patterns)]
+    for name, part in parts_of(store, record).items():
+        base = store.directory(part)
+        files += [(f"{name}/{file}", base / file) for file in part.outputs if matches(f"{name}/{file}", patterns)]
+    return files
+
+
 def archive_limits(modality: Modality) -> dict[str, Any]:
     """Return a modality's limits as keyword arguments of `archives.unpack`."""
     limits = modality.archive_limits
@@ -235,7 +270,7 @@ def call(stage: Stage, function: str, arguments: tuple[Any, ...]) -> tuple[Stage
     """Call a stage function and count it; return its result and the seconds it took.
 
     Raises:
-        ContractError: It returns no `StageResult`, or publishes what it does not declare.
+        ContractError: It returns no `StageResult`, or publishes what it does not declare or what is no digest.
     """
     count(f"stage_calls.{stage.name}")
     started = time.perf_counter()
@@ -245,12 +280,22 @@ def call(stage: Stage, function: str, arguments: tuple[Any, ...]) -> tuple[Stage
         raise ContractError(f"{function}: must return StageResult, got {type(result).__name__}")
     if undeclared := [name for name in result.facets if not matches(name, stage.publishes)]:
         raise ContractError(f"{function}: facets {undeclared!r} are not declared in publishes={stage.publishes!r}")
+    if wrong := [name for name, digest in result.facets.items() if not _DIGEST.fullmatch(digest)]:
+        raise ContractError(f"{function}: facets {wrong!r} must be 64 lower-case hex digits of a SHA-256")
     return result, seconds
 
 
 def make_record(modality: str, stage: Stage, parts: IdentityParts, result: StageResult, seconds: float) -> Record:
-    """Return the record of a stage's result, without outputs."""
-    observed = {**result.observed, "seconds": seconds, "python": platform.python_version(), "at_s": time.time()}
+    """Return the record of a stage's result, without outputs.
+
+    Raises:
+        ContractError: Its metadata are no JSON: an array, NaN, a key that is no string.
+    """
+    try:
+        metadata, observed = as_plain(result.metadata), as_plain(result.observed)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"{stage.run}: metadata and observed values must be JSON: {error}") from error
+    observed |= {"seconds": seconds, "python": platform.python_version(), "at_s": time.time()}
     return Record(
         modality=modality,
         stage=stage.name,
@@ -258,7 +303,7 @@ def make_record(modality: str, stage: Stage, parts: IdentityParts, result: Stage
         parts_of_identity=parts.as_json(),
         facets=dict(result.facets),
         outputs={},
-        metadata=dict(result.metadata),
+        metadata=metadata,
         warnings=tuple(result.warnings),
         absent=result.absent,
         references=dict(result.references),
@@ -278,8 +323,8 @@ def _plan_parts(stage: Stage, inputs: Mapping[str, Path]) -> Mapping[str, PartPl
     return plan
 
 
-def _parts_view(store: StageStore, made: Mapping[str, Record], space: Path) -> Path:
+def _parts_view(store: StageStore, made: Mapping[str, Record], view: Path) -> Path:
     files = [
         (f"{name}/{file}", store.directory(record) / file) for name, record in made.items() for file in record.outputs
     ]
-    return link_files(files, space / "parts")
+    return link_files(files, view)

@@ -15,7 +15,7 @@ from bgb_assets.runtime.errors import ConfigError, ContractError
 from bgb_assets.runtime.settings import Settings, overlay
 from bgb_assets.storage.identity import IdentityParts
 from bgb_assets.storage.records import Record
-from bgb_assets.storage.uploads import UploadRecord
+from bgb_assets.storage.uploads import DELIVERED, UploadRecord
 
 Overrides = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Upload key -> stage -> param -> value."""
@@ -43,6 +43,8 @@ def configured(modality: Modality, settings: Settings) -> Modality:
         )
     stages = tuple(
         dataclasses.replace(stage, params=settings.section(stage.params, modality.name, stage.name))
+        if stage.name != "model"  # its table holds one table per variant
+        else stage
         for stage in modality.stages
     )
     variants = {
@@ -88,7 +90,9 @@ def facets_read(stage: Stage, upload: UploadRecord, records: Mapping[str, Record
     for read in stage.reads:
         source = upload.all_facets if read.source == UPLOAD else records[read.source].facets
         for name, digest in source.items():
-            if matches(name, read.facets) and facets.setdefault(name, digest) != digest:
+            # The bytes of an upload that nobody could read are all that tells it from another.
+            read_here = matches(name, read.facets) or (read.source == UPLOAD and name == DELIVERED)
+            if read_here and facets.setdefault(name, digest) != digest:
                 raise ContractError(f"stage {stage.name!r} reads facet {name!r} from two sources that differ")
     return facets
 

@@ -99,7 +99,7 @@ def _to_ask(
     instance: dg.DagsterInstance, modality: str, records: Sequence[UploadRecord], asked: Mapping[str, Any]
 ) -> tuple[set[str], dict[str, Any]]:
     """Return the keys to ask for now, and what is asked for and still open: key -> [signatures, time]."""
-    pending = {r.key: sha256_json(r.files)[:16] for r in records if r.state == PRESENT and not r.facets}
+    pending = {r.key: sha256_json(r.files)[:16] for r in records if r.state == PRESENT and r.pending}
     now = time.time()
     late = {key for key, (digest, at_s) in asked.items() if pending.get(key) == digest and now - at_s > ASK_AGAIN_S}
     if late and _under_way(instance, modality):

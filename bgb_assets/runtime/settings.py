@@ -157,21 +157,26 @@ def _find_root(environ: Mapping[str, str], start: Path) -> tuple[Path, str]:
 
 
 def overlay(defaults: Params, table: Mapping[str, Any], where: str) -> Params:
-    """Return a frozen dataclass with the fields that `table` names replaced; tables inside it are left out.
+    """Return a frozen dataclass with the fields that `table` names replaced; nested dataclasses take nested tables.
 
     Raises:
         ConfigError: A key is unknown or a value has the wrong type.
     """
-    values = {name: value for name, value in table.items() if not isinstance(value, Mapping)}
-    if not values:
+    if not table:
         return defaults
     if defaults is None:
-        raise ConfigError(f"{where}: there is nothing to set here, got {sorted(values)!r}; remove them")
+        raise ConfigError(f"{where}: there is nothing to set here, got {sorted(table)!r}; remove them")
     hints = typing.get_type_hints(type(defaults))
     known = {item.name for item in dataclasses.fields(defaults)}  # type: ignore[arg-type]
-    if unknown := sorted(set(values) - known):
+    if unknown := sorted(set(table) - known):
         raise ConfigError(f"{where}: unknown {unknown!r}; it takes {', '.join(sorted(known))}")
-    checked = {name: _checked(value, hints[name], f"{where} {name}") for name, value in values.items()}
+    checked = {}
+    for name, value in table.items():
+        held = getattr(defaults, name)
+        if dataclasses.is_dataclass(held) and isinstance(value, Mapping):
+            checked[name] = overlay(held, value, f"{where} {name}")
+        else:
+            checked[name] = _checked(value, hints[name], f"{where} {name}")
     return dataclasses.replace(defaults, **checked)  # type: ignore[type-var]
 
 

@@ -23,6 +23,8 @@ from bgb_assets.storage.store import link_files
 
 UPLOAD_FORMAT = 1
 FACTS_NAME = "facts.json"
+DELIVERED = "delivered"
+"""The one facet of an upload that was not recognised: the digest of its bytes as they are."""
 PRESENT, VANISHED = "present", "vanished"
 
 
@@ -60,6 +62,7 @@ class UploadRecord:
         problem: Why it was not recognised.
         state: `present` or `vanished`.
         cost_bytes: Bound on the memory it takes in a worker.
+        pending: It is new or changed, and no run has brought it through the last stage yet.
         entries: Stage -> the entry it has.
     """
 
@@ -76,6 +79,7 @@ class UploadRecord:
     problem: Problem | None = None
     state: str = PRESENT
     cost_bytes: int = 0
+    pending: bool = False
     entries: Mapping[str, StageState] = field(default_factory=dict)
 
     @property
@@ -168,11 +172,11 @@ class Uploads:
             self.put(replace(record, entries=held.entries) if held is not None else record)
 
     def note(self, key: str, change: Callable[[UploadRecord], UploadRecord]) -> None:
-        """Change the entries of an upload as it is by now; one that was removed meanwhile stays removed."""
+        """Change the entries of an upload, and whether it is pending, as it is by now; a removed one stays removed."""
         with self._alone():
             held = self.get(key)
             if held is not None and (changed := change(held)) is not held:
-                self.put(replace(held, entries=changed.entries))
+                self.put(replace(held, entries=changed.entries, pending=changed.pending))
 
     def _alone(self) -> AbstractContextManager[bool]:
         # Whoever looks at folders and whoever runs stages write different halves of one file.

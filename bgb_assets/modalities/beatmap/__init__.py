@@ -2,8 +2,11 @@
 
 from bgb_assets.modalities.beatmap.cache import CacheParams
 from bgb_assets.modalities.beatmap.features import FeatureParams
+from bgb_assets.modalities.beatmap.manifest import ManifestParams
 from bgb_assets.modalities.beatmap.notes import NotesParams
 from bgb_assets.modalities.beatmap.raw import RawParams
+from bgb_assets.modalities.beatmap.token_params import TokenParams
+from bgb_assets.modalities.beatmap.variants import VARIANTS
 from bgb_assets.modalities.contract import Modality, Parts, Reads, Stage
 
 _HERE = "bgb_assets.modalities.beatmap"
@@ -19,7 +22,7 @@ MODALITY = Modality(
     tables=f"{_HERE}.notes:TABLES",
     synth=f"{_HERE}.synth:synth",
     pictures=f"{_HERE}.report:pictures",
-    variants={"tiny": None},
+    variants=VARIANTS,
     default_variant="tiny",
     stages=(
         Stage(
@@ -73,6 +76,7 @@ MODALITY = Modality(
             run=f"{_HERE}.manifest:run",
             code_version="1",
             description="Every difficulty of every song: group, split, reason where it is left out, exact counts.",
+            params=ManifestParams(),
             reads=(
                 Reads("upload", facets=("facts",)),
                 Reads("raw", facets=("audio", "song", "meta"), files=("song.json",)),
@@ -89,6 +93,7 @@ MODALITY = Modality(
             run=f"{_HERE}.tokens:run",
             code_version="1",
             description="Every included difficulty as token sequences in memory-mapped shards, mels indexed in place.",
+            params=TokenParams(),
             reads=(
                 Reads("manifest", facets=("rows",), files=("rows.parquet",)),
                 Reads("notes", facets=("notes",), files=("*.parquet",)),
