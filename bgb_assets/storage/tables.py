@@ -72,21 +72,22 @@ class PartSummary:
     digest: str
 
 
-def plan_parts(members: Mapping[str, Iterable[Weighted]], max_file_bytes: int) -> dict[str, Group]:
+def plan_parts(members: Mapping[str, Iterable[Weighted]], file_bytes: int) -> dict[str, Group]:
     """Name the files of each table and say whose rows they hold.
 
     Args:
         members: Table -> the uploads that have rows in it, with the bytes of their own files.
-        max_file_bytes: No file of several uploads passes this; one of half as much is a file by itself.
+        file_bytes: No file of several uploads passes this; one upload of half as much is a file by itself. It is
+            also what one more upload makes to be written again, so that it is best well below what a file may have.
 
     Returns:
         Part name (`notes_0000`) -> its members. The number is stable, not consecutive (see `compaction.Group`).
     """
-    target_bytes = max(1, max_file_bytes // 2)
+    target_bytes = max(1, file_bytes // 2)
     return {
         f"{table}_{group.name}": group
         for table in sorted(members)
-        for group in assign(members[table], target_bytes, max_file_bytes)
+        for group in assign(members[table], target_bytes, file_bytes)
     }
 
 

@@ -23,7 +23,7 @@ def manifest(tmp_path):
     """The directory of a manifest of 12 uploads in several files of several row groups; one upload has a double."""
     directory = tmp_path / "manifest/m/ab/abc"
     directory.mkdir(parents=True)
-    parts = write_parts(tmp_path, UPLOADS, max_file_bytes=12_000, rows_per_group=100)
+    parts = write_parts(tmp_path, UPLOADS, file_bytes=12_000, rows_per_group=100)
     write_listing(directory, parts, {"song_hash": {key: key.upper() for key in UPLOADS}}, {"double": "song 3"})
     return directory
 

@@ -35,11 +35,11 @@ def same(left: pa.Table, right: pa.Table) -> bool:
     return content_digest(left) == content_digest(right)
 
 
-def write_parts(root: Path, uploads: dict[str, int], max_file_bytes: int = 10**9, **options) -> dict[str, Part]:
+def write_parts(root: Path, uploads: dict[str, int], file_bytes: int = 10**9, **options) -> dict[str, Part]:
     """Write the table `notes` of uploads with so many rows each, as parts below a store root."""
     members = [Weighted(key, "0" * 64, 40 * count) for key, count in uploads.items()]
     parts = {}
-    for name, group in plan_parts({"notes": members}, max_file_bytes).items():
+    for name, group in plan_parts({"notes": members}, file_bytes).items():
         part = Part(
             f"manifest/m/{group.digest[:2]}/{group.digest}", root / f"manifest/m/{group.digest[:2]}/{group.digest}"
         )
@@ -90,7 +90,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
 
 def test_files_are_split_by_size_and_none_is_empty(tmp_path):
     uploads = {f"song {i}": 1000 for i in range(40)}
-    parts = write_parts(tmp_path, uploads, max_file_bytes=200_000)
+    parts = write_parts(tmp_path, uploads, file_bytes=200_000)
     listing = write_listing(tmp_path, parts)
     files = listing["tables"]["notes"]
     assert [file["name"] for file in files] == [f"notes_{i:04d}.parquet" for i in range(len(files))]

@@ -50,6 +50,8 @@ class ManifestParams:
         filters: Which difficulties are left out.
         split: Shares of the splits.
         official_share: Share of the sampling weight for official songs where there are others too.
+        file_bytes: Size of a table file. One more song writes one such file of each table again, so that this is
+            far below the bound.
         max_file_bytes: Bound on a table file of several songs.
         rows_per_group: Least rows of a row group, or `"upload"` for one row group per song.
     """
@@ -57,6 +59,7 @@ class ManifestParams:
     filters: FilterParams = field(default_factory=FilterParams)
     split: SplitParams = field(default_factory=SplitParams)
     official_share: float = 0.2
+    file_bytes: int = 8_000_000
     max_file_bytes: int = 1_000_000_000
     rows_per_group: RowsPerGroup = ROWS_PER_GROUP
 
@@ -83,7 +86,7 @@ def plan(fan_in: FanIn, params: ManifestParams) -> Mapping[str, PartPlan]:
             params={"table": table_of(name), "rows_per_group": params.rows_per_group},
             members=group.keys,
         )
-        for name, group in plan_parts(members, params.max_file_bytes).items()
+        for name, group in plan_parts(members, min(params.file_bytes, params.max_file_bytes)).items()
     }
 
 
