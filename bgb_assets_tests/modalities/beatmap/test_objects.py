@@ -78,7 +78,7 @@ def test_a_wrong_entry_is_named(rows, reason):
 
 def test_a_collection_is_a_list_or_absent():
     assert collection({"a": None}, "a", "x") == collection({}, "a", "x") == []
-    with pytest.raises(BadInput, match="x: a must be a list, got {}"):
+    with pytest.raises(BadInput, match=r"x: a must be a list, got \{\}"):
         collection({"a": {}}, "a", "x")
 
 

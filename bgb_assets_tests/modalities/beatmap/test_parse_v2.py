@@ -99,7 +99,7 @@ def test_rotation_events_mean_degrees():
 def test_broken_entries_are_named():
     with pytest.raises(BadInput, match=r"Expert.dat: _notes\[1\]._time: expected a number, got 'x'"):
         v2([{"_time": 1}, {"_time": "x"}])
-    with pytest.raises(BadInput, match="Expert.dat: _obstacles must be a list"):
+    with pytest.raises(BadInput, match=r"Expert\.dat: _obstacles must be a list"):
         parsed({"_version": "2.0.0", "_obstacles": {"a": 1}})
 
 
