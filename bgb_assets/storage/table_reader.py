@@ -161,7 +161,8 @@ class Tables:
             index = self._index_of(table)
             columns = [index.column(name).to_pylist() for name in (by, "file", "row_group", "offset", "rows")]
             rows: list[Any] = list(zip(*columns, strict=True))
-            self._slices[table, by] = {name: tuple(place) for name, *place in rows}
+            # Reversed, so that of several uploads under one name the first is found.
+            self._slices[table, by] = {name: tuple(place) for name, *place in reversed(rows)}
         return self._slices[table, by]
 
 

@@ -5,14 +5,14 @@ Belongs here: the stage's functions and its files. Does not belong here: the row
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bgb_assets.modalities.beatmap.filters import FilterParams
+from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
 from bgb_assets.modalities.beatmap.manifest_rows import MODALITY, ROWS, make_rows, read_difficulties
 from bgb_assets.modalities.beatmap.schemas import TABLES
 from bgb_assets.modalities.beatmap.songs import source_of, write_songs
@@ -22,12 +22,9 @@ from bgb_assets.storage.digests import sha256_json, sha256_pairs
 from bgb_assets.storage.groups import merge, merged_members
 from bgb_assets.storage.manifest import write_manifest
 from bgb_assets.storage.pins import Decision, Pins, read_pins
-from bgb_assets.storage.splits import SplitParams
 from bgb_assets.storage.table_reader import Tables
 from bgb_assets.storage.tables import (
-    ROWS_PER_GROUP,
     PartSummary,
-    RowsPerGroup,
     conform,
     plan_parts,
     table_of,
@@ -40,28 +37,6 @@ CLASSES = ("characteristic", "difficulty")
 
 OLDER_NAMES: Mapping[str, str] = {"time_seconds": "time_s", "angle_offset": "angle_deg"}
 """Column names of the older single-file layout -> those of `TABLES`, for `storage.table_reader.read_table`."""
-
-
-@dataclass(frozen=True)
-class ManifestParams:
-    """What is trained on, how it is split and how the tables are written.
-
-    Attributes:
-        filters: Which difficulties are left out.
-        split: Shares of the splits.
-        official_share: Share of the sampling weight for official songs where there are others too.
-        file_bytes: Size of a table file. One more song writes one such file of each table again, so that this is
-            far below the bound.
-        max_file_bytes: Bound on a table file of several songs.
-        rows_per_group: Least rows of a row group, or `"upload"` for one row group per song.
-    """
-
-    filters: FilterParams = field(default_factory=FilterParams)
-    split: SplitParams = field(default_factory=SplitParams)
-    official_share: float = 0.2
-    file_bytes: int = 8_000_000
-    max_file_bytes: int = 1_000_000_000
-    rows_per_group: RowsPerGroup = ROWS_PER_GROUP
 
 
 def compacted_schemas() -> dict[str, pa.Schema]:

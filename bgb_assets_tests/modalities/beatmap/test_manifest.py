@@ -11,7 +11,8 @@ import pytest
 
 from bgb_assets.modalities.beatmap import manifest_rows
 from bgb_assets.modalities.beatmap.filters import FilterParams
-from bgb_assets.modalities.beatmap.manifest import OLDER_NAMES, ManifestParams, compacted_schemas, plan
+from bgb_assets.modalities.beatmap.manifest import OLDER_NAMES, compacted_schemas, plan
+from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
 from bgb_assets.modalities.beatmap.naming import DIFFICULTIES as RANKED
 from bgb_assets.modalities.beatmap.synth import click_track, synth, write_ogg
 from bgb_assets.modalities.beatmap.tempo import tempo_from_events
