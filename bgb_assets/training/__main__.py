@@ -55,14 +55,15 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"--out {str(options.out)!r} exists; remove it or name another")
     spec = _resolve(options.model)
     # Here, not above: --help must not take the seconds that importing torch takes.
-    from bgb_assets.storage.atomic import temporary_directory
+    from bgb_assets.storage.atomic import remove_tree, temporary_directory
     from bgb_assets.training.fit import Machine
     from bgb_assets.training.run import train_model
 
     if options.variant not in spec.defaults:
         raise UsageError(f"variant must be one of {sorted(spec.defaults)!r}, got {options.variant!r}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_directory(options.out.parent / ".unfinished") as out:
+    # In `work` it would be cleaner, but that may be on another disk, where a rename is a copy.
+    with temporary_directory(options.out.with_name(f".{options.out.name}.unfinished")) as out:
         trained = train_model(
             spec,
             spec.defaults[options.variant],
@@ -77,6 +78,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
             machine=Machine(options.device, options.workers, options.checkpoint_every_steps),
         )
         out.rename(options.out)
+    remove_tree(options.out.with_name(f".{options.out.name}.unfinished"))
     return {"model": str(options.out), "metrics": dict(trained.metadata), "observed": dict(trained.observed)}
 
 

@@ -10,12 +10,8 @@ Belongs here: putting together model, loaders and Trainer. Does not belong here:
 (`model_directory`), one-call training from an index (`run`).
 """
 
-import logging
 import math
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +28,7 @@ from bgb_assets.storage.atomic import sweep
 from bgb_assets.storage.digests import sha256_bytes, sha256_json
 from bgb_assets.training.callbacks import Saving, Timing
 from bgb_assets.training.checkpoints import newest_checkpoint, read_best
+from bgb_assets.training.conditions import quiet, reproducible
 from bgb_assets.training.memory import with_smaller_batches
 from bgb_assets.training.params import TrainingParams
 from bgb_assets.training.progress import Progress
@@ -103,11 +100,12 @@ def fit(
     training = params.training
     _check_splits(data, training)
     run = _run_digest(params, data, seed)
+    work.mkdir(parents=True, exist_ok=True)
     sweep(work / "unfinished")
     resumed = newest_checkpoint(work, run)
     micro_batch = resumed.state["micro_batch"] if resumed else training.micro_batch or training.batch
     job = _Job(spec, params, data, work, logs, seed, machine, run)
-    with _reproducible(training.cpu_threads, job.device), _quiet():
+    with reproducible(training.cpu_threads, job.device), quiet():
         return with_smaller_batches(job.attempt, min(micro_batch, training.batch))
 
 
@@ -235,36 +233,3 @@ def _run_digest(params: Any, data: TrainingData, seed: int) -> str:
         index_part for index in (data.train, data.validation) for index_part in (index.ids, index.lengths[index.ids])
     ]
     return sha256_json({"params": params, "seed": seed, "samples": [sha256_bytes(part.tobytes()) for part in parts]})
-
-
-@contextmanager
-def _reproducible(cpu_threads: int, device: str) -> Iterator[None]:
-    """Fix what sums depend on while training, and put it back: threads, deterministic kernels, torch's generators."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng():
-        try:
-            torch.set_num_threads(cpu_threads)
-            # On a GPU deterministic attention costs much speed; there only the order is exact, not the last bits.
-            torch.use_deterministic_algorithms(device == "cpu")
-            yield
-        finally:
-            torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(strict)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's start-up lines and its advice that does not apply out of the logs."""
-    log = logging.getLogger("lightning.pytorch")
-    level = log.level
-    log.setLevel(max(level, logging.WARNING))
-    with warnings.catch_warnings():
-        # No workers on a CPU is what was measured to be fastest (`loading.loader.worker_count`).
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")  # none is wanted then
-        # 2026-11, lightning 2.6 on torch 2.13: it makes a LeafSpec, which torch deprecates.
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated", category=FutureWarning)
-        try:
-            yield
-        finally:
-            log.setLevel(level)

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from bgb_assets.runtime.errors import TrainingError
+from bgb_assets.runtime.errors import ResourceError, TrainingError
 from bgb_assets.storage.atomic import flush_file, write_bytes, write_json
 
 WEIGHTS_FILE = "model.safetensors"
@@ -113,8 +113,15 @@ def restore_tensors(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor],
 
 
 def write_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write tensors to a safetensors file and flush it to the disk."""
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    """Write tensors to a safetensors file and flush it to the disk.
+
+    Raises:
+        ResourceError: It cannot be written.
+    """
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    except SafetensorError as error:
+        raise ResourceError(f"{path}: cannot be written ({error}); check the disk's space and permissions") from error
     flush_file(path)
 
 

@@ -194,7 +194,7 @@ def test_killed_at_seeded_times_the_model_is_byte_identical(unbroken_life, seed)
 def test_killed_inside_saving_the_model_is_byte_identical(unbroken_life, seed):
     root, _ = unbroken_life
     name = f"saving{seed}"
-    # A checkpoint is some 150 events: every life saves a few and dies inside the next one or in between.
+    # A checkpoint is some 300 events: every life saves a few and dies inside the next one or in between.
     deaths = np.random.default_rng(seed).integers(200, 1500, 5)
     codes = [live(root, name, death=int(death))[0] for death in deaths]
     assert codes[0] == -signal.SIGKILL

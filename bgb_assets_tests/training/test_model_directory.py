@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bgb_assets.runtime.errors import TrainingError
+from bgb_assets.runtime.errors import ResourceError, TrainingError
 from bgb_assets.training.model_directory import load_model_directory, unique_tensors, write_model_directory
 from bgb_assets_tests.training.tiny import TinyModel
 
@@ -109,3 +109,8 @@ def test_a_pickle_in_place_of_the_weights_is_not_run(tmp_path):
 def test_metrics_that_are_no_numbers_are_refused(tmp_path):
     with pytest.raises(ValueError, match="finite"):
         write_model_directory(tmp_path, TinyModel(6), CONFIG, {"loss": float("nan")}, "", {})
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(ResourceError, match=r"gone/model\.safetensors: cannot be written"):
+        write_model_directory(tmp_path / "gone", TinyModel(6), CONFIG, {}, "", {})

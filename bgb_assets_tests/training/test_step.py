@@ -1,0 +1,91 @@
+"""The arithmetic of a step against plain torch."""
+
+import dataclasses
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from bgb_assets.training.conditions import quiet
+from bgb_assets.training.progress import learning_rate
+from bgb_assets.training.step import StepModule
+from bgb_assets_tests.training import tiny as tiny_model
+from bgb_assets_tests.training.tiny import SPEC, tiny
+
+PARAMS = tiny(steps=5, warmup_steps=2, clip=0.5)
+
+
+def plain_model():
+    torch.manual_seed(0)
+    model = tiny_model.build(PARAMS)
+    model.body[2].p = 0.0
+    return model.train()
+
+
+def ragged_batch(seed, rows):
+    random = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(3, 12, (rows,), generator=random)
+    tokens = torch.randint(0, tiny_model.VOCABULARY, (rows, 12), generator=random)
+    return {"tokens": tokens, "tokens_mask": torch.arange(12) < lengths[:, None]}
+
+
+def lightning_steps(module, steps):
+    switches = {f"enable_{name}": False for name in ("checkpointing", "model_summary", "progress_bar")}
+    loader = torch.utils.data.DataLoader(steps, batch_size=None, collate_fn=lambda parts: parts)
+    with quiet():
+        Trainer(accelerator="cpu", max_epochs=1, logger=False, **switches).fit(module, loader)
+    return module
+
+
+def test_steps_are_those_of_plain_torch_on_the_whole_batch():
+    batches = [ragged_batch(seed, 6) for seed in range(5)]
+    cut = [
+        [{name: t[low:high] for name, t in batch.items()} for low, high in ((0, 1), (1, 4), (4, 6))]
+        for batch in batches
+    ]
+    module = lightning_steps(StepModule(SPEC, plain_model(), PARAMS.training, 1, None), cut)
+
+    model = plain_model()
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.999), weight_decay=0.01)
+    for step, batch in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = learning_rate(step, PARAMS.training)
+        total, weight = tiny_model.loss(model, batch)
+        (total / weight).backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+        optimizer.zero_grad()
+    for own, plain in zip(module.model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(own, plain, rtol=1e-4, atol=1e-5)
+    assert norm > 0.5, "clipping was at work"
+    torch.testing.assert_close(module.last["gradient_norm"], norm, rtol=1e-4, atol=0)
+    torch.testing.assert_close(module.last["loss"], (total / weight).detach(), rtol=1e-5, atol=0)
+    assert (module.progress.step, module.samples) == (5, 30)
+
+
+def test_metrics_are_ratios_of_sums_and_weightless_ones_are_left_out():
+    module = StepModule(SPEC, plain_model().eval(), PARAMS.training, 1, None)
+    module.log_scalars = lambda scalars: None
+    batches = [ragged_batch(0, 2), ragged_batch(1, 7)]
+    with torch.no_grad():
+        for batch in batches:
+            module.validation_step([batch], 0)
+        module.on_validation_epoch_end()
+        sums = [tiny_model.loss(module.model, batch) for batch in batches]
+    expected = sum(float(total) for total, _ in sums) / sum(float(weight) for _, weight in sums)
+    assert module.progress.best_metrics == {"loss": pytest.approx(expected, rel=1e-6)}
+
+
+def test_dropout_is_a_function_of_seed_step_and_part():
+    seen = []
+
+    def loss(model, batch):
+        seen.append(torch.rand(()).item())
+        return tiny_model.loss(model, batch)
+
+    spec = dataclasses.replace(SPEC, loss=loss)
+    steps = [[ragged_batch(0, 2), ragged_batch(0, 2)]] * 2
+    for seed in (1, 1, 2):
+        lightning_steps(StepModule(spec, plain_model(), PARAMS.training, seed, None), steps)
+    assert seen[:4] == seen[4:8]
+    assert len(set(seen[:4])) == 4
+    assert not set(seen[:4]) & set(seen[8:])
