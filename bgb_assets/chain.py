@@ -8,25 +8,27 @@ Belongs here: driving a run. Does not belong here: what happens to one upload (`
 """
 
 import logging
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from bgb_assets.engine.bookkeeping import Bookkeeper
-from bgb_assets.engine.outcomes import StageOutcome, UploadOutcome, outcome_of, rejected
-from bgb_assets.engine.recognise import RecogniseTask
+from bgb_assets.engine.guards import check_free_space, check_quarantined, raise_if_fatal
+from bgb_assets.engine.outcomes import UploadOutcome, outcome_of, rejected
+from bgb_assets.engine.plan import Order, Plan, only
+from bgb_assets.engine.recognise import recognise_all
 from bgb_assets.engine.summary import Summary, summary_path
 from bgb_assets.engine.walk import WalkTask
 from bgb_assets.engine.wanted import configured, facets_read, for_upload, read_overrides, wanted
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, Modality, Stage
-from bgb_assets.runtime.errors import BgbError, ContractError, ResourceError, TooManyQuarantined, UsageError
-from bgb_assets.runtime.executor import Done, Executor, Failure, Task
+from bgb_assets.runtime.errors import ContractError, UsageError
+from bgb_assets.runtime.executor import Executor, Failure, Task
 from bgb_assets.runtime.settings import RunSettings, Settings
 from bgb_assets.storage.atomic import sweep
-from bgb_assets.storage.catalog import Catalog, Indexed
+from bgb_assets.storage.catalog import Catalog
 from bgb_assets.storage.quarantine import Quarantine, Rejection
 from bgb_assets.storage.records import Record
-from bgb_assets.storage.store import StageStore
+from bgb_assets.storage.store import StageStore, in_use
 from bgb_assets.storage.uploads import PRESENT, UploadRecord, Uploads, is_untouched
 
 PLAN_BATCH = 500
@@ -67,9 +69,10 @@ class Chain:
             ResourceError: The machine failed; what was committed stays.
         """
         selected = frozenset(stages)
-        if unknown := selected - set(PER_UPLOAD_STAGES):
+        if not selected or not selected <= set(PER_UPLOAD_STAGES):
             raise UsageError(
-                f"{self.modality.name}: {sorted(unknown)!r} are not per-upload stages {PER_UPLOAD_STAGES!r}"
+                f"{self.modality.name}: expected some of the per-upload stages {PER_UPLOAD_STAGES!r}, "
+                f"got {sorted(selected)!r}"
             )
         check_free_space(self.settings, self.limits)
         sweep(self.store.layout.temporary)
@@ -77,89 +80,94 @@ class Chain:
         rejections: list[Rejection] = []
         summary = Summary()
         try:
-            for outcome in self._outcomes(keys, selected, forced):
-                summary.add(outcome)
-                if outcome.rejection is not None:
-                    rejections.append(outcome.rejection)
-                yield outcome
+            with in_use(self.store):
+                for outcome in self._outcomes(keys, Order(selected, forced)):
+                    summary.add(outcome)
+                    if outcome.rejection is not None:
+                        rejections.append(outcome.rejection)
+                    yield outcome
         finally:
             summary.save(summary_path(self.store.layout, self.modality.name))
         check_quarantined(self.modality.name, rejections, summary.uploads, self.limits)
 
-    def survey(self) -> Iterator["Plan"]:
+    def survey(self) -> Iterator[Plan]:
         """Yield, for every present upload, how far its entries are current; changes nothing, opens no data file."""
         books = Bookkeeper(self.store, self.catalog, self.uploads, self.quarantine)
-        present = [record for record in self.uploads.all() if record.state == PRESENT]
-        for start in range(0, len(present), PLAN_BATCH):
-            yield from self._followed(present[start : start + PLAN_BATCH], PER_UPLOAD_STAGES[-1], frozenset(), books)
+        order = Order(frozenset(PER_UPLOAD_STAGES), frozenset())
+        for keys in _batches(self.uploads.keys()):
+            yield from self._followed(self._present(keys), order, books)
 
-    def _outcomes(
-        self, keys: Sequence[str], selected: frozenset[str], forced: frozenset[str]
-    ) -> Iterator[UploadOutcome]:
-        missed: list[WalkTask] = []
+    def _outcomes(self, keys: Sequence[str], order: Order) -> Iterator[UploadOutcome]:
+        """Yield what needs no work, then hand the rest out. Of the rest only the keys are kept, however many."""
+        missed: list[str] = []
         with Bookkeeper(self.store, self.catalog, self.uploads, self.quarantine) as books:
-            ordered = sorted(set(keys))
-            for start in range(0, len(ordered), PLAN_BATCH):
-                batch = list(self._refreshed(ordered[start : start + PLAN_BATCH], books))
-                for plan in self._plan(batch, selected, forced, books):
-                    if isinstance(plan, WalkTask):
-                        missed.append(plan)
+            for batch in _batches(sorted(set(keys))):
+                records, unstable = self._refreshed(batch, books)
+                yield from unstable
+                for plan in self._followed(records, order, books):
+                    if plan.missed:
+                        missed.append(plan.upload.key)
                     else:
-                        yield plan
-            yield from self._walk(missed, books)
+                        yield self._settled(plan, order, books)
+            yield from self._walk(missed, order, books)
 
-    def _refreshed(self, keys: Sequence[str], books: Bookkeeper) -> Iterator[UploadRecord]:
-        """Yield the uploads' records, fingerprinted anew where a file was touched or the reader is newer."""
-        records = {record.key: record for record in self.uploads.all(keys) if record.state == PRESENT}
-        version = self.modality.stage("raw").code_version
-        stale = [
-            record
-            for record in records.values()
-            if not record.facets  # registered by the sensor, which opens no file
-            or not is_untouched(record, self.settings.data_root)
-            or (record.problem is not None and record.problem.code_version != version)
-        ]
+    def _present(self, keys: Sequence[str]) -> list[UploadRecord]:
+        return [record for record in self.uploads.all(keys) if record.state == PRESENT]
+
+    def _refreshed(
+        self, keys: Sequence[str], books: Bookkeeper
+    ) -> tuple[Sequence[UploadRecord], Sequence[UploadOutcome]]:
+        """Return the uploads' records, fingerprinted anew where that is needed, and those that cannot be read now."""
+        records = {record.key: record for record in self._present(keys)}
+        unstable = []
+        stale = [record for record in records.values() if self._is_stale(record)]
         for done in recognise_all(self.executor, self.settings, self.modality, stale):
-            record = done.value
             if done.failure is not None:
                 records.pop(done.key)
+                unstable.append(UploadOutcome(done.key, {}, unstable=done.failure.message))
                 log.warning("%s %r is passed over in this run: %s", self.modality.name, done.key, done.failure.message)
-            else:
-                records[done.key] = record
-                books.upload(record)
-        yield from (records[key] for key in sorted(records))
+                continue
+            seen = cast(UploadRecord, done.value)
+            records[done.key] = replace(seen, entries=records[done.key].entries)
+            books.upload(seen)
+        return [records[key] for key in sorted(records)], unstable
 
-    def _plan(
-        self, records: Sequence[UploadRecord], selected: frozenset[str], forced: frozenset[str], books: Bookkeeper
-    ) -> Iterator[UploadOutcome | WalkTask]:
-        """Follow hits stage by stage for a batch of uploads; the first miss of an upload makes it a task."""
-        last = max(selected, key=PER_UPLOAD_STAGES.index)
-        for plan in self._followed(records, last, forced, books):
-            yield self._decided(plan, selected, forced, books)
+    def _is_stale(self, upload: UploadRecord) -> bool:
+        """Say whether an upload must be read anew: it was never read, was touched, or could not be read."""
+        if not upload.facets or not is_untouched(upload, self.settings.data_root):
+            return True  # the sensor registers uploads without facets: it opens no file
+        if upload.problem is None:
+            return False
+        raw = self.modality.stage("raw")
+        if upload.problem.code_version != raw.code_version:
+            return True
+        row = self.quarantine.get(self._raw_identity(upload))
+        return upload.problem.kind == "crash" and (row is None or row.retried)
 
-    def _followed(
-        self, records: Sequence[UploadRecord], last: str, forced: frozenset[str], books: Bookkeeper
-    ) -> list["Plan"]:
-        count = PER_UPLOAD_STAGES.index(last) + 1
+    def _raw_identity(self, upload: UploadRecord) -> str:
+        raw = self.stages_of(upload)[0]
+        return wanted(self.modality.name, raw, facets_read(raw, upload, {})).digest()
+
+    def _followed(self, records: Sequence[UploadRecord], order: Order, books: Bookkeeper) -> list[Plan]:
+        """Follow hits stage by stage for a batch of uploads, up to the first miss or rejection of each."""
+        count = PER_UPLOAD_STAGES.index(order.last) + 1
         plans = [Plan(record, self.stages_of(record)[:count]) for record in records]
         for index, stage in enumerate(self.modality.per_upload[:count]):
             going = [plan for plan in plans if plan.going]
             for plan in going:
                 plan.want(self.modality.name, index)
             known = self.catalog.get_many(plan.identity for plan in going)
+            parts = self.catalog.get_many(part for held in known.values() for part in held.record.parts.values())
             for plan in going:
-                plan.settle(known.get(plan.identity), stage.name, forced, books, self.quarantine)
+                held = known.get(plan.identity)
+                record = books.hit(held, parts) if held is not None and stage.name not in order.forced else None
+                plan.settle(record, stage.name in order.forced, books, self.quarantine)
         return plans
 
-    def _decided(
-        self, plan: "Plan", selected: frozenset[str], forced: frozenset[str], books: Bookkeeper
-    ) -> UploadOutcome | WalkTask:
-        if plan.missed:
-            root = self.settings.data_root
-            return WalkTask(root, self.modality, plan.stages, plan.upload, selected, plan.records, forced)
+    def _settled(self, plan: "Plan", order: Order, books: Bookkeeper) -> UploadOutcome:
         outcome = plan.outcome()
         books.outcome(plan.upload, outcome, plan.records)
-        return only(outcome, selected)
+        return only(outcome, order.selected)
 
     def stages_of(self, upload: UploadRecord) -> tuple[Stage, ...]:
         """Return the per-upload stages with this upload's own settings."""
@@ -173,14 +181,27 @@ class Chain:
         known = {held.record.stage: held.record for held in self.catalog.get_many(wanted_identities).values()}
         return {stage: known[stage] for stage in PER_UPLOAD_STAGES if stage in known}
 
-    def _walk(self, tasks: Sequence[WalkTask], books: Bookkeeper) -> Iterator[UploadOutcome]:
-        by_key = {task.upload.key: task for task in tasks}
-        work = (Task(task.upload.key, task, task.upload.cost_bytes) for task in tasks)
-        for done in self.executor.map("bgb_assets.engine.walk:walk", work):
-            task = by_key[done.key]
-            outcome = self._crashed(task, done.failure) if done.failure else done.value
+    def _walk(self, keys: Sequence[str], order: Order, books: Bookkeeper) -> Iterator[UploadOutcome]:
+        """Hand uploads to the executor as it asks for them; another process may have been there since."""
+        in_work: dict[str, WalkTask] = {}
+        settled: list[UploadOutcome] = []
+
+        def tasks() -> Iterator[Task]:
+            for batch in _batches(keys):
+                for plan in self._followed(self._present(batch), order, books):
+                    if plan.missed:
+                        task = plan.task(self.settings.data_root, self.modality, order)
+                        in_work[task.upload.key] = task
+                        yield Task(task.upload.key, task, task.upload.cost_bytes)
+                    else:
+                        settled.append(self._settled(plan, order, books))
+
+        for done in self.executor.map("bgb_assets.engine.walk:walk", tasks()) if keys else ():
+            task = in_work.pop(done.key)
+            outcome = self._crashed(task, done.failure) if done.failure else cast(UploadOutcome, done.value)
             books.outcome(task.upload, outcome, task.known)
-            yield only(outcome, task.selected)
+            yield only(outcome, order.selected)
+        yield from settled
 
     def _crashed(self, task: WalkTask, failure: Failure) -> UploadOutcome:
         """Turn a dead worker into a rejection; anything else that a worker raised stops the run."""
@@ -201,126 +222,12 @@ class Chain:
         for stage in task.stages[len(records) :]:
             identity = wanted(self.modality.name, stage, facets_read(stage, task.upload, records)).digest()
             held = self.store.lookup(stage.name, self.modality.name, identity)
-            if held is None or stage is task.stages[-1]:
+            # Of a forced stage the entry may be the old one.
+            if held is None or stage.name in task.force or stage is task.stages[-1]:
                 return records, stage.name, identity
             records[stage.name] = held
         raise ContractError(f"{self.modality.name} {task.upload.key!r}: a worker died after its last stage")
 
 
-class Plan:
-    """One upload while its hits are followed; no file is opened."""
-
-    def __init__(self, upload: UploadRecord, stages: tuple[Stage, ...]) -> None:
-        self.upload = upload
-        self.stages = stages
-        self.records: dict[str, Record] = {}
-        self.identity = ""
-        self.missed = False
-        self.rejection: Rejection | None = None
-
-    @property
-    def going(self) -> bool:
-        """Whether the next stage is still to be looked at."""
-        return not self.missed and self.rejection is None
-
-    def want(self, modality: str, index: int) -> None:
-        """Work out the identity that the upload wants at a stage."""
-        stage = self.stages[index]
-        self.identity = wanted(modality, stage, facets_read(stage, self.upload, self.records)).digest()
-
-    def settle(
-        self, known: Indexed | None, stage: str, forced: frozenset[str], books: Bookkeeper, quarantine: Quarantine
-    ) -> None:
-        """Decide between hit, rejection and miss."""
-        if stage in forced:
-            self.missed = True
-        elif known is not None and books.is_hit(known):
-            self.records[stage] = known.record
-        else:
-            row = quarantine.get(self.identity) if self.identity in books.rejected_identities else None
-            self.rejection = row if row is not None and not row.retried else None
-            self.missed = self.rejection is None
-
-    def outcome(self) -> UploadOutcome:
-        """Return what became of an upload of which no stage needs to be called."""
-        stages: dict[str, StageOutcome] = {}
-        for stage in self.stages:
-            if stage.name in self.records:
-                stages[stage.name] = outcome_of(self.records[stage.name], called=False)
-            elif self.rejection is not None:
-                stages[stage.name] = rejected(stage.name, self.rejection)
-        return UploadOutcome(self.upload.key, stages)
-
-
-def only(outcome: UploadOutcome, selected: frozenset[str]) -> UploadOutcome:
-    """Return the outcome of the selected stages."""
-    return replace(outcome, stages={name: item for name, item in outcome.stages.items() if name in selected})
-
-
-def recognise_all(
-    executor: Executor, settings: Settings, modality: Modality, uploads: Sequence[UploadRecord]
-) -> Iterator[Done]:
-    """Fingerprint uploads in workers.
-
-    Raises:
-        ResourceError: The machine failed.
-    """
-    tasks = (
-        Task(upload.key, RecogniseTask(settings.data_root, modality, upload), largest_file(upload))
-        for upload in uploads
-    )
-    for done in executor.map("bgb_assets.engine.recognise:recognise", tasks) if uploads else ():
-        if done.failure is not None and done.failure.error_type != "Unstable":
-            raise_if_fatal(done.failure, f"{modality.name} {done.key!r}")
-        yield done
-
-
-def largest_file(upload: UploadRecord) -> int:
-    """Return the size of an upload's largest file in bytes: a bound on what hashing it holds."""
-    return max((held[0] for held in upload.files.values()), default=0)
-
-
-def raise_if_fatal(failure: Failure, where: str) -> None:
-    """Raise for a failure that is not one upload's: the machine's, or a bug in a declaration.
-
-    Raises:
-        ResourceError: No space, I/O error or permission.
-        ContractError: A stage breaks its declaration.
-        BgbError: Another error of this project.
-    """
-    if failure.kind == "resource":
-        raise ResourceError(f"{where}: {failure.message}; mend it and run again, what was committed is kept")
-    if failure.error_type == "ContractError":
-        raise ContractError(f"{where}: {failure.message}")
-    if failure.kind != "crash":
-        raise BgbError(f"{where}: {failure.message}\n{failure.traceback}")
-
-
-def check_free_space(settings: Settings, limits: RunSettings) -> None:
-    """Refuse to start on a full disk.
-
-    Raises:
-        ResourceError: Less is free than `run.min_free_bytes`.
-    """
-    settings.data_root.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.data_root).free
-    if free < limits.min_free_bytes:
-        raise ResourceError(
-            f"{settings.data_root}: {free:,} bytes are free, a run needs {limits.min_free_bytes:,}; "
-            "free some (`bgb cache prune --budget SIZE`) or lower run.min_free_bytes"
-        )
-
-
-def check_quarantined(modality: str, rejections: Sequence[Rejection], total: int, limits: RunSettings) -> None:
-    """Fail a run of which too many uploads were rejected.
-
-    Raises:
-        TooManyQuarantined: More than the larger of the count and the share.
-    """
-    allowed = max(limits.quarantine_count, limits.quarantine_share * total)
-    if len(rejections) > allowed:
-        first = "; ".join(row.reason for row in rejections[:3])
-        raise TooManyQuarantined(
-            f"{modality}: {len(rejections)} of {total} uploads were quarantined, {allowed:g} are allowed ({first} ...); "
-            f"all others are committed; see `bgb quarantine list {modality}`"
-        )
+def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + PLAN_BATCH] for start in range(0, len(keys), PLAN_BATCH))

@@ -4,12 +4,13 @@ Belongs here: what only the driver writes. Does not belong here: what workers co
 """
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 
 from bgb_assets.engine.outcomes import UploadOutcome
+from bgb_assets.engine.walk import parts_of
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES
 from bgb_assets.storage.backend import EntrySignature
 from bgb_assets.storage.catalog import Catalog, Indexed
@@ -43,20 +44,30 @@ class Bookkeeper:
     ) -> None:
         self.flush()
 
-    def is_hit(self, known: Indexed) -> bool:
-        """Say whether an indexed entry is still there as it was; a moved or copied one is looked at again."""
-        signature = self._store.signature(known.record)
-        if signature == known.signature:
-            self._used.append(known.record.identity)
-            return True
-        if signature is None or not self._store.is_whole(known.record):
-            return False
-        self._rows.append((known.record, signature))
-        return True
+    def hit(self, known: Indexed, parts: Mapping[str, Indexed]) -> Record | None:
+        """Return the record of an indexed entry if it is still there; a moved, copied or changed one is read anew.
+
+        Args:
+            parts: Identity -> what the catalog knows, for at least the parts of the entry.
+        """
+        own = [parts.get(identity) for identity in known.record.parts.values()]
+        if all(held is not None and self._is_untouched(held) for held in (known, *own)):
+            self._used += [known.record.identity, *known.record.parts.values()]
+            return known.record
+        record = self._store.lookup(known.record.stage, known.record.modality, known.record.identity)
+        if record is None or not self._store.is_whole(record):
+            return None
+        self.index((record, *parts_of(self._store, record).values()))
+        return record
+
+    def _is_untouched(self, known: Indexed) -> bool:
+        # In a folder below the entry's own a file can be missing without a trace.
+        untouched = self._store.signature(known.record) == known.signature
+        return untouched and (known.record.is_flat or self._store.is_whole(known.record))
 
     def upload(self, record: UploadRecord) -> None:
-        """Write an upload record."""
-        self._uploads.put(record)
+        """Write what was seen of an upload."""
+        self._uploads.observe(record)
 
     def outcome(self, upload: UploadRecord, outcome: UploadOutcome, indexed: Collection[str]) -> None:
         """Note what became of an upload: its entries, catalog rows, and rejections made or resolved.
@@ -106,7 +117,10 @@ def _after(held: UploadRecord, *, walked: UploadRecord, outcome: UploadOutcome) 
     """Return an upload's record with what a walk made of it; the same object where nothing changed."""
     moved = held
     for stage, item in outcome.stages.items():
-        moved = moved.with_entry(stage, item.identity) if item.rejection is None else moved.without_entry(stage)
+        moved = moved.with_entry(stage, item.identity) if item.rejection is None else moved
+    if outcome.rejection is not None:
+        # What comes after the rejected stage was made from something older: it must not reach a fan-in.
+        moved = moved.without_entries(PER_UPLOAD_STAGES[PER_UPLOAD_STAGES.index(outcome.rejection.stage) :])
     ended = outcome.rejection is not None or PER_UPLOAD_STAGES[-1] in outcome.stages
     # What changed again while it was walked is still to be done.
     if ended and held.pending and held.facets == walked.facets:

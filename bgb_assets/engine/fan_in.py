@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bgb_assets.chain import Chain, check_free_space
+from bgb_assets.chain import Chain
+from bgb_assets.engine.guards import check_free_space
 from bgb_assets.engine.members import FanInInputs, members_of, pins_digest
 from bgb_assets.engine.outcomes import StageOutcome, outcome_of
 from bgb_assets.engine.summary import Summary, summary_path

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
-from bgb_assets.chain import Chain, recognise_all
+from bgb_assets.chain import Chain
+from bgb_assets.engine.recognise import recognise_all
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.runtime.settings import InboxSettings
@@ -192,14 +193,16 @@ class Ingest:
         held = {record.key: record for record in self.chain.uploads.all()}
         wanted = [self._record(sighting, held) for sighting in (*comparison.new, *comparison.changed)]
         by_key = {record.key: record for record in wanted}
-        changed, touched, unsettled = [], [], list(comparison.unsettled)
+        changed: list[str] = []
+        touched: list[str] = []
+        unsettled = list(comparison.unsettled)
         unrecognised: dict[str, str] = {}
         for done in recognise_all(self.chain.executor, self.chain.settings, self.chain.modality, wanted):
             if done.failure is not None:
                 unsettled.append(done.key)
                 by_key.pop(done.key)
                 continue
-            record: UploadRecord = done.value
+            record = cast(UploadRecord, done.value)
             before = held.get(record.key)
             same = before is not None and before.state == PRESENT and before.all_facets == record.all_facets
             self.chain.uploads.observe(record if same else replace(record, pending=True))
@@ -253,9 +256,14 @@ class Ingest:
 
 def merged(first: IngestReport, second: IngestReport) -> IngestReport:
     """Return the report of two looks, one after the other."""
-    names = ("new", "changed", "touched", "vanished")
-    both = {name: tuple(sorted({*getattr(first, name), *getattr(second, name)})) for name in names}
-    return replace(second, **both, unrecognised={**first.unrecognised, **second.unrecognised})
+    return replace(
+        second,
+        new=tuple(sorted({*first.new, *second.new})),
+        changed=tuple(sorted({*first.changed, *second.changed} - set(first.new))),
+        touched=tuple(sorted({*first.touched, *second.touched} - {*first.new, *first.changed})),
+        vanished=tuple(sorted({*first.vanished, *second.vanished})),
+        unrecognised={**first.unrecognised, **second.unrecognised},
+    )
 
 
 def _uploads_of(source: Path, discover: Callable[[Path], Any]) -> Iterator[tuple[str, Path]]:

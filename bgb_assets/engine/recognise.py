@@ -4,14 +4,18 @@ Belongs here: calling `Modality.fingerprint` and falling back to the delivered b
 finding uploads (`storage.inbox`), writing their records (`engine.ingest`, `bgb_assets.chain`).
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bgb_assets.engine.guards import raise_if_fatal
 from bgb_assets.engine.walk import archive_limits
 from bgb_assets.modalities.contract import Modality, matches
 from bgb_assets.runtime.errors import BadInput, BgbError, ContractError, Unstable, is_resource_error
+from bgb_assets.runtime.executor import Done, Executor, Task, failure_of
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.runtime.monitoring import count
+from bgb_assets.runtime.settings import Settings
 from bgb_assets.storage.digests import signature
 from bgb_assets.storage.layout import Layout, from_record
 from bgb_assets.storage.uploads import (
@@ -104,3 +108,31 @@ def _with_signatures(upload: UploadRecord, data_root: Path) -> UploadRecord:
         raise Unstable(
             f"{upload.modality} {upload.key!r}: {error.filename} is gone; run `bgb ingest {upload.modality}`"
         ) from error
+
+
+def recognise_all(
+    executor: Executor, settings: Settings, modality: Modality, uploads: Sequence[UploadRecord]
+) -> Iterator[Done]:
+    """Fingerprint uploads in workers; one that kills its worker is unrecognised, one that changes is a failure.
+
+    Raises:
+        ResourceError: The machine failed.
+    """
+    work = {upload.key: RecogniseTask(settings.data_root, modality, upload) for upload in uploads}
+    tasks = (Task(key, task, largest_file(task.upload)) for key, task in work.items())
+    for done in executor.map("bgb_assets.engine.recognise:recognise", tasks) if work else ():
+        if done.failure is None or done.failure.error_type == "Unstable":
+            yield done
+            continue
+        raise_if_fatal(done.failure, f"{modality.name} {done.key!r}")
+        try:
+            record = after_crash(work[done.key], done.failure.reason, done.failure.remedy)
+        except Unstable as error:
+            yield replace(done, failure=failure_of(error))
+        else:
+            yield replace(done, value=record, failure=None)
+
+
+def largest_file(upload: UploadRecord) -> int:
+    """Return the size of an upload's largest file in bytes: a bound on what hashing it holds."""
+    return max((held[0] for held in upload.files.values()), default=0)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from bgb_assets.modalities.contract import STAGE_NAMES
-from bgb_assets.storage.catalog import Catalog, Indexed
+from bgb_assets.storage.catalog import BATCH, Catalog, Held
 from bgb_assets.storage.heads import heads_of
-from bgb_assets.storage.store import StageStore
+from bgb_assets.storage.store import StageStore, unused
 from bgb_assets.storage.uploads import PRESENT, Uploads
 
 EVICTABLE_STAGES = ("cache",)
@@ -52,31 +52,37 @@ def live_identities(store: StageStore, catalog: Catalog, modalities: Iterable[st
             if upload.state == PRESENT:
                 live |= {state.identity for state in upload.entries.values()}
         live |= {head.identity for head in heads_of(store.layout, name).all().values()}
-    for held in catalog.get_many(live).values():
-        live |= set(held.record.parts.values())
+    known = sorted(live)
+    for start in range(0, len(known), BATCH):
+        for held in catalog.get_many(known[start : start + BATCH]).values():
+            live |= set(held.record.parts.values())
     return live
 
 
 def prune(store: StageStore, catalog: Catalog, modalities: Iterable[str], budget_bytes: int) -> PruneReport:
-    """Make the store fit a budget, orphans first, then live cache bytes by last use."""
+    """Make the store fit a budget, orphans first, then live cache bytes by last use.
+
+    Raises:
+        StoreError: A run is in progress.
+    """
     names = tuple(modalities)
-    catalog.rebuild(store, names, STAGE_NAMES)
-    live = live_identities(store, catalog, names)
-    entries = sorted(catalog.entries(), key=lambda held: held.last_used_s)
-    before = total = sum(_disk_bytes(held) for held in entries)
-    removed, evicted = [], []
-    for held in entries:
-        if total > budget_bytes and held.record.identity not in live:
-            store.backend.remove(store.location(held.record))
-            removed.append(store.location(held.record))
-            total -= _disk_bytes(held)
-    catalog.remove_many([location.rsplit("/", 1)[1] for location in removed])
-    for held in entries:
-        evictable = held.record.stage in EVICTABLE_STAGES and held.record.identity in live
-        if total > budget_bytes and evictable and not held.record.evicted:
-            total -= _evict(store, catalog, held)
-            evicted.append(store.location(held.record))
-    return PruneReport(budget_bytes, before, total, tuple(removed), tuple(evicted))
+    with unused(store):
+        catalog.rebuild(store, names, STAGE_NAMES)
+        live = live_identities(store, catalog, names)
+        entries = catalog.sizes(names)
+        before = sum(held.bytes for held in entries)
+        orphans = _until(budget_bytes, before, (held for held in entries if held.identity not in live))
+        for held in orphans:
+            store.backend.remove(_location(store, held))
+        catalog.remove_many(held.identity for held in orphans)
+        left = before - sum(held.bytes for held in orphans)
+        evictable = (held for held in entries if held.identity in live and _is_evictable(held))
+        evicted = _until(budget_bytes, left, evictable)
+        for held in evicted:
+            _evict(store, catalog, held)
+        after = left - sum(held.bytes for held in evicted)
+    removed = tuple(_location(store, held) for held in orphans)
+    return PruneReport(budget_bytes, before, after, removed, tuple(_location(store, held) for held in evicted))
 
 
 def verify(store: StageStore, modalities: Iterable[str]) -> VerifyReport:
@@ -92,18 +98,34 @@ def verify(store: StageStore, modalities: Iterable[str]) -> VerifyReport:
     return VerifyReport(checked, problems)
 
 
-def _evict(store: StageStore, catalog: Catalog, held: Indexed) -> int:
-    tombstone = replace(held.record, evicted=True)
-    location = store.location(held.record)
-    store.backend.evict(location, tombstone.to_bytes())
-    signature = store.backend.signature(location)
+def _until(budget_bytes: int, total_bytes: int, entries: Iterable[Held]) -> list[Held]:
+    """Return the first of the entries, as many as it takes to come down to the budget."""
+    chosen = []
+    for held in entries:
+        if total_bytes <= budget_bytes:
+            break
+        chosen.append(held)
+        total_bytes -= held.bytes
+    return chosen
+
+
+def _is_evictable(held: Held) -> bool:
+    return held.stage in EVICTABLE_STAGES and not held.evicted and held.bytes > 0
+
+
+def _evict(store: StageStore, catalog: Catalog, held: Held) -> None:
+    record = store.lookup(held.stage, held.modality, held.identity)
+    if record is None:
+        return
+    tombstone = replace(record, evicted=True)
+    store.backend.evict(store.location(record), tombstone.to_bytes())
+    signature = store.signature(tombstone)
     if signature is not None:
         catalog.put_many([(tombstone, signature)])
-    return held.record.size_bytes
 
 
-def _disk_bytes(held: Indexed) -> int:
-    return 0 if held.record.evicted else held.record.size_bytes
+def _location(store: StageStore, held: Held) -> str:
+    return store.layout.location(held.stage, held.modality, held.identity)
 
 
 def _locations(store: StageStore, modalities: Iterable[str]) -> Iterator[tuple[str, str, str]]:

@@ -123,9 +123,9 @@ class Walker:
 
     def _rejection(self, stage: Stage, identity: str, error: Exception) -> Rejection:
         """Turn an exception into a row, or raise it again where it is not the upload's fault."""
-        if isinstance(error, BgbError | OSError) and not isinstance(error, BadInput):
-            if isinstance(error, BgbError) or is_resource_error(error):
-                raise error
+        ours = isinstance(error, BgbError) and not isinstance(error, BadInput)
+        if ours or is_resource_error(error):
+            raise error
         # What a file looked like while it changed says nothing about the upload.
         self._require_untouched(stage)
         if isinstance(error, BadInput):

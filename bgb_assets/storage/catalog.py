@@ -140,7 +140,10 @@ class Catalog:
                 f" FROM entries WHERE modality IN ({marks}) ORDER BY last_used_s, identity",
                 names,
             )
-            return [Held(*row[:4], bool(row[4]), row[5]) for row in rows]
+            return [
+                Held(modality, stage, identity, taken, bool(evicted), used_s)
+                for modality, stage, identity, taken, evicted, used_s in rows
+            ]
 
     def totals(self) -> Mapping[tuple[str, str], tuple[int, int]]:
         """Return (modality, stage) -> (entries, bytes on disk)."""

@@ -11,16 +11,17 @@ from pathlib import Path
 
 
 @contextmanager
-def lease(path: Path, *, wait: bool = True) -> Iterator[bool]:
+def lease(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
     """Hold the lock file at `path`; yields whether it is held (always, when waiting).
 
-    The file stays: removing it would let two processes hold two files of one name.
+    Any number may hold it `shared` at once, while nobody holds it alone. The file stays: removing it would let two
+    processes hold two files of one name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
         else:

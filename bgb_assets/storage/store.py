@@ -7,16 +7,15 @@ Belongs here: committing, reading, verifying single entries. Does not belong her
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from bgb_assets.runtime.errors import ContractError, NewerStore, ResourceError, StoreError
 from bgb_assets.storage.atomic import remove_tree, temporary_directory
 from bgb_assets.storage.backend import Backend, EntrySignature, LocalBackend
-from bgb_assets.storage.digests import sha256_file
-from bgb_assets.storage.identity import IdentityParts
+from bgb_assets.storage.digests import sha256_file, sha256_json
 from bgb_assets.storage.layout import Layout
 from bgb_assets.storage.leases import lease
 from bgb_assets.storage.records import RECORD_NAME, Output, Record, record_from_bytes
@@ -151,7 +150,7 @@ class StageStore:
         if record.evicted:
             return []
         directory = self.directory(record)
-        if IdentityParts(**_identity_fields(record)).digest() != record.identity:
+        if sha256_json(record.parts_of_identity) != record.identity:
             return ["the identity is not the digest of its parts"]
         found = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
         problems = [f"{name}: not in the record" for name in sorted(found - {*record.outputs, RECORD_NAME})]
@@ -161,6 +160,24 @@ class StageStore:
             elif sha256_file(directory / name) != output.digest:
                 problems.append(f"{name}: bytes differ from the record")
         return problems
+
+
+def in_use(store: StageStore) -> AbstractContextManager[bool]:
+    """Hold the store against removal of entries, as any number of runs may."""
+    return lease(store.layout.state / "in_use.lock", shared=True)
+
+
+@contextmanager
+def unused(store: StageStore) -> Iterator[None]:
+    """Hold the store alone, to remove entries.
+
+    Raises:
+        StoreError: A run is in progress: what it just made is reachable from nowhere yet.
+    """
+    with lease(store.layout.state / "in_use.lock", wait=False) as held:
+        if not held:
+            raise StoreError(f"{store.root}: a run is in progress; remove entries when it has ended")
+        yield
 
 
 def list_outputs(out: Path) -> dict[str, Output]:
@@ -195,9 +212,3 @@ def link_files(files: Sequence[tuple[str, Path]], view: Path) -> Path:
             link.parent.mkdir(parents=True, exist_ok=True)
         os.symlink(source.absolute(), link)  # noqa: PTH211 - hot: once per file and stage
     return view
-
-
-def _identity_fields(record: Record) -> Mapping[str, object]:
-    parts = dict(record.parts_of_identity)
-    parts.pop("format")
-    return parts
