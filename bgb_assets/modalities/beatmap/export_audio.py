@@ -8,6 +8,9 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bgb_assets.modalities.beatmap.export import AudioToWrite
 from bgb_assets.modalities.beatmap.ogg import (
     VORBIS_MAGIC,
@@ -27,16 +30,19 @@ _MAX_SEGMENTS = 255
 _BLOCK_FRAMES = 1 << 16
 
 
-def game_audio(path: Path) -> AudioToWrite:
+def game_audio(path: Path, silence_s: float = 0.0) -> AudioToWrite:
     """Return a song as Ogg Vorbis without tags: copied where it is Vorbis already, else encoded.
+
+    Args:
+        path: The song, in any format that libsndfile reads.
+        silence_s: Seconds of silence to put in front; more than 0 always encodes.
 
     Raises:
         BadInput: The file cannot be decoded.
     """
-    content = path.read_bytes()
-    copied = without_tags(content)
+    copied = without_tags(path.read_bytes()) if silence_s <= 0 else None
     if copied is None:
-        copied = without_tags(_encoded(path))
+        copied = without_tags(_encoded(path, silence_s))
     if copied is None:
         raise BadInput(f"{path.name}: cannot be made an Ogg Vorbis file", "convert it to WAV or Ogg Vorbis")
     return copied
@@ -88,16 +94,24 @@ def _split(lacing: bytes, payload: bytes, sequence: int) -> Iterator[bytes]:
         start = end
 
 
-def _encoded(path: Path) -> bytes:
+def _encoded(path: Path, silence_s: float) -> bytes:
     import soundfile as sf
 
     target = io.BytesIO()
     try:
         with sf.SoundFile(path) as source:
-            options = {"format": "OGG", "subtype": "VORBIS"}
-            with sf.SoundFile(target, "w", source.samplerate, min(source.channels, 2), **options) as encoder:
+            channels, rate_hz = min(source.channels, 2), source.samplerate
+            silence_frames = round(silence_s * rate_hz)
+            with sf.SoundFile(target, "w", rate_hz, channels, format="OGG", subtype="VORBIS") as encoder:
+                for start in range(0, silence_frames, _BLOCK_FRAMES):
+                    encoder.write(np.zeros((min(_BLOCK_FRAMES, silence_frames - start), channels), np.float32))
                 for block in source.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True):
-                    encoder.write(block if block.shape[1] <= 2 else block.mean(axis=1, keepdims=True).repeat(2, axis=1))
+                    encoder.write(block if block.shape[1] == channels else _mixed(block))
     except sf.LibsndfileError as error:
         raise BadInput(f"{path.name}: cannot be decoded ({error})", "convert it to WAV or Ogg Vorbis") from None
     return target.getvalue()
+
+
+def _mixed(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mix more than two channels down to two equal ones."""
+    return np.repeat(block.mean(axis=1, keepdims=True), 2, axis=1)

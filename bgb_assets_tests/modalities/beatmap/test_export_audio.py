@@ -65,3 +65,14 @@ def test_a_truncated_file_ends_at_its_last_whole_page(tmp_path):
     assert 0 < audio.frames < 117601
     assert soundfile.info(tmp_path / "song.ogg").frames == audio.frames
     assert without_tags(b"OggS" + bytes(50)) is None
+
+
+def test_silence_goes_in_front(tmp_path):
+    source = shared_data("beatmap") / "audio" / CLIPS[1]
+    audio = game_audio(source, silence_s=1.5)
+    assert audio.frames == 117601 + round(1.5 * 22050)
+    (tmp_path / "song.ogg").write_bytes(audio.content)
+    heard, _ = soundfile.read(tmp_path / "song.ogg")
+    before, _ = soundfile.read(source)
+    assert np.abs(heard[:32_000]).max() < 1e-3
+    assert np.corrcoef(heard[33_075:], before)[0, 1] > 0.98
