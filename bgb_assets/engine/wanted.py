@@ -4,7 +4,7 @@ Belongs here: from a stage and its inputs to an identity. Does not belong here: 
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +27,8 @@ def configured(modality: Modality, settings: Settings) -> Modality:
     Raises:
         ConfigError: The file names a stage, variant or param that does not exist.
     """
-    table = settings.tables.get(modality.name, {})
-    names = {stage.name for stage in modality.stages}
-    if unknown := sorted(set(table) - names):
-        raise ConfigError(f"{settings.config_path}: [{modality.name}] has no stage {unknown!r}; it has {sorted(names)}")
-    unknown_variants = sorted(
-        name
-        for name, value in table.get("model", {}).items()
-        if isinstance(value, Mapping) and name not in modality.variants
-    )
-    if unknown_variants:
-        raise ConfigError(
-            f"{settings.config_path}: [{modality.name}.model] has no variant {unknown_variants!r}; "
-            f"it has {sorted(modality.variants)}"
-        )
+    _require_tables(settings, (modality.name,), "stage", [stage.name for stage in modality.stages])
+    _require_tables(settings, (modality.name, "model"), "variant", modality.variants)
     stages = tuple(
         dataclasses.replace(stage, params=settings.section(stage.params, modality.name, stage.name))
         if stage.name != "model"  # its table holds one table per variant
@@ -53,11 +41,22 @@ def configured(modality: Modality, settings: Settings) -> Modality:
     return dataclasses.replace(modality, stages=stages, variants=variants)
 
 
+def _require_tables(settings: Settings, path: tuple[str, ...], noun: str, known: Collection[str]) -> None:
+    where = f"{settings.config_path}: [{'.'.join(path)}]"
+    table: Any = settings.tables
+    for name in path:
+        table = table.get(name, {})
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{where}: must be a table, got {table!r}")
+    if unknown := sorted(set(table) - set(known)):
+        raise ConfigError(f"{where} has no {noun} {unknown!r}; it has {sorted(known)}")
+
+
 def read_overrides(path: Path, modality: Modality) -> Overrides:
     """Read the per-upload settings of a modality; a missing file means none.
 
     Raises:
-        ConfigError: The file is no mapping of upload -> stage -> param -> value, or names an unknown stage.
+        ConfigError: The file is no mapping of upload -> stage -> param -> value, or a name or value is wrong.
     """
     if not path.is_file():
         return {}
@@ -69,6 +68,10 @@ def read_overrides(path: Path, modality: Modality) -> Overrides:
     for key, stages in value.items() if isinstance(value, dict) else [("", None)]:
         if not isinstance(stages, dict) or not set(stages) <= names:
             raise ConfigError(f"{path}: {key!r} must map stages of {sorted(names)} to params, got {stages!r}")
+        for name, table in stages.items():
+            if not isinstance(table, dict):
+                raise ConfigError(f"{path}: {key!r}, {name}: must map params to values, got {table!r}")
+            overlay(modality.stage(name).params, table, f"{path}: {key!r}, {name}")
     return {str(key): stages for key, stages in value.items()}
 
 

@@ -6,11 +6,12 @@ Does not belong here: the params themselves (beside their stages).
 """
 
 import dataclasses
+import math
 import os
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ CONFIG_NAME = "config.toml"
 ROOT_VARIABLE = "BGB_DATA_ROOT"
 FORCE_VARIABLE = "BGB_FORCE"
 WORKSPACE_NAME = "workspace.yaml"
+OWN_TABLES = ("run", "inbox", "freshness", "automation")
 
 Params = TypeVar("Params")
 
@@ -123,6 +125,16 @@ class Settings:
                 raise ConfigError(f"{self.config_path}: [{'.'.join(path)}] must be a table, got {table!r}")
         return overlay(defaults, table, f"{self.config_path}: [{'.'.join(path)}]")
 
+    def require_known(self, modalities: Collection[str]) -> None:
+        """Check that every table of `config.toml` is of something that exists.
+
+        Raises:
+            ConfigError: One is not: a typing error would change nothing without a word.
+        """
+        known = sorted({*OWN_TABLES, *modalities})
+        if unknown := sorted(set(self.tables) - set(known)):
+            raise ConfigError(f"{self.config_path}: unknown {unknown!r}; there are the tables {', '.join(known)}")
+
 
 def load_settings(environ: Mapping[str, str] | None = None, start: Path | None = None) -> Settings:
     """Find the data root and read its configuration.
@@ -191,24 +203,34 @@ def sources(defaults: Any, table: Mapping[str, Any], where: str) -> Iterator[tup
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        options = typing.get_args(hint)
-        return next((_checked(value, option, where) for option in options if _fits(value, option)), value)
-    if origin is typing.Literal:
-        if value not in typing.get_args(hint):
-            raise ConfigError(f"{where}: must be one of {typing.get_args(hint)!r}, got {value!r}")
-        return value
-    if origin is tuple and isinstance(value, list):
-        inner = typing.get_args(hint)[0]
-        return tuple(_checked(item, inner, where) for item in value)
     if not _fits(value, hint):
-        raise ConfigError(f"{where}: must be {getattr(hint, '__name__', hint)}, got {value!r}")
+        shown = hint.__name__ if isinstance(hint, type) and origin is None else hint
+        raise ConfigError(f"{where}: must be {shown}, got {value!r}")
+    if origin in (typing.Union, types.UnionType):
+        return _checked(value, next(option for option in typing.get_args(hint) if _fits(value, option)), where)
+    if origin is tuple:
+        return tuple(_checked(item, inner, where) for item, inner in _items(value, hint))
     return float(value) if hint is float else value
 
 
 def _fits(value: Any, hint: Any) -> bool:
+    """Say whether a TOML or YAML value is of a type; whole numbers are floats, truth values are no numbers."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, option) for option in options)
+    if origin is typing.Literal:
+        return any(type(value) is type(option) and value == option for option in options)
+    if origin is tuple:
+        whole = isinstance(value, list | tuple) and (options[-1] is ... or len(value) == len(options))
+        return whole and all(_fits(item, inner) for item, inner in _items(value, hint))
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint) if isinstance(hint, type) else True
+    return isinstance(value, origin or hint)
+
+
+def _items(value: Sequence[Any], hint: Any) -> list[tuple[Any, Any]]:
+    """Return (item, its type) for a tuple of one type or of a fixed length."""
+    inner = typing.get_args(hint)
+    return [(item, inner[0] if inner[-1] is ... else inner[i]) for i, item in enumerate(value)]
