@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from bgb_assets.modalities.beatmap import ogg
 from bgb_assets.modalities.beatmap.canonical_wav import PCM_PEAK, write_pcm16
 from bgb_assets.modalities.contract import StageResult
+from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput
 
 WAV_FILE = "audio.wav"
@@ -110,6 +111,7 @@ def decode(path: Path, params: CacheParams, spool: IO[bytes]) -> tuple[Source, S
     # A descriptor instead of the path: libsndfile must judge by content, and a path ending in .raw or .vox is
     # taken as headerless samples.
     descriptor = os.open(path, os.O_RDONLY)
+    monitoring.count("decodes")
     try:
         with soundfile.SoundFile(descriptor, closefd=False) as file:
             source = Source(

@@ -21,6 +21,7 @@ from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
 from bgb_assets.modalities.beatmap.spectrogram import StftShape, band_powers, onset_strength, relative_db
 from bgb_assets.modalities.beatmap.tempo import TempoMap, tempo_from_json
 from bgb_assets.modalities.contract import StageResult
+from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput
 
 ONSET_FILE = "onset.npy"
@@ -117,6 +118,7 @@ def song_frames(pcm: NDArray[np.int16], rate_hz: int, gain: float, params: Featu
         gain: What the decoded amplitudes were multiplied by.
         params: Shapes and scales.
     """
+    monitoring.count("spectrograms")
     shape = StftShape(rate_hz, params.n_fft, params.hop_length, (params.n_mels, params.onset_bands))
     mel, onset = band_powers(pcm, 1.0 / gain, shape)
     return SongFrames(

@@ -9,6 +9,7 @@ import soxr
 from bgb_assets.modalities.beatmap import cache
 from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
 from bgb_assets.modalities.beatmap.synth import write_ogg
+from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.audio_stages import run_cache
@@ -123,8 +124,10 @@ def test_a_song_without_audio_is_absent(tmp_path):
     assert list(out.iterdir()) == []
 
 
-def test_the_spool_is_no_output(tmp_path):
-    _, out = run_cache_of(tone(0.1), tmp_path / "a")
+def test_one_decode_is_counted_and_the_spool_is_no_output(tmp_path):
+    with monitoring.counting() as counts:
+        _, out = run_cache_of(tone(0.1), tmp_path / "a")
+    assert counts == {"decodes": 1}
     assert sorted(path.name for path in out.iterdir()) == ["audio.json", "audio.wav"]
 
 

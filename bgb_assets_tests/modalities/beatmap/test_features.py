@@ -14,6 +14,7 @@ from bgb_assets.modalities.beatmap.features import (
 )
 from bgb_assets.modalities.beatmap.synth import click_track
 from bgb_assets.modalities.beatmap.tempo import tempo_from_events
+from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets_tests.modalities.beatmap.audio_stages import run_cache, run_features, write_tempo
 
@@ -91,6 +92,12 @@ def test_another_tempo_map_leaves_the_onset_facet(cached, tempo, tmp_path):
     other = run_features(cached, tmp_path / "other", tmp_path / "2")
     assert other.facets["onset"] == both.facets["onset"]
     assert other.facets["mel"] != both.facets["mel"]
+
+
+def test_one_spectrogram_serves_all_tempo_maps(cached, tempo, tmp_path):
+    with monitoring.counting() as counts:
+        run_features(cached, tempo, tmp_path / "out")
+    assert counts == {"spectrograms": 1}
 
 
 def test_params_are_followed(cached, tempo, tmp_path):
