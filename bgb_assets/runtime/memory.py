@@ -55,21 +55,29 @@ def worker_environment() -> dict[str, str]:
 def rss_anon_bytes(pid: int | None = None) -> int:
     """Return the anonymous resident memory of a process: what it allocated, without mapped files.
 
-    On Linux this is `RssAnon`. Elsewhere `ps` gives all resident memory, an upper bound.
+    On Linux this is `RssAnon`, taken as the resident less the shared pages of `/proc/<pid>/statm`: workers
+    read it after every call, and `status` takes several times as long. Elsewhere `ps` gives all resident
+    memory, an upper bound.
 
     Raises:
         ProcessLookupError: There is no such process.
     """
     who = os.getpid() if pid is None else pid
     if PROC.is_dir():
-        try:
-            return _status_kib((PROC / str(who) / "status").read_text(), "RssAnon:") << 10
-        except FileNotFoundError:
-            raise ProcessLookupError(f"no process {who}") from None
+        return _anonymous_pages(who) * os.sysconf("SC_PAGE_SIZE")
     answer = subprocess.run(["ps", "-o", "rss=", "-p", str(who)], capture_output=True, text=True, check=False)
     if not answer.stdout.strip():
         raise ProcessLookupError(f"no process {who}")
     return int(answer.stdout) << 10
+
+
+def _anonymous_pages(pid: int) -> int:
+    try:
+        with open(f"{PROC}/{pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123 - a third of the time of Path
+            fields = file.read(128).split()
+    except FileNotFoundError:
+        raise ProcessLookupError(f"no process {pid}") from None
+    return int(fields[1]) - int(fields[2])
 
 
 def peak_rss_bytes() -> int:
@@ -85,7 +93,7 @@ def available_bytes() -> int:
     """
     meminfo = PROC / "meminfo"
     if meminfo.exists():
-        free = _status_kib(meminfo.read_text(), "MemAvailable:") << 10
+        free = _mem_available_bytes(meminfo.read_text())
     else:
         free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     room = memory_headroom_bytes()
@@ -104,15 +112,11 @@ def usable_cpus() -> int:
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
-def _status_kib(text: str, field: str) -> int:
-    """Find a line like `RssAnon:      1234 kB` and return its number."""
-    for line in text.splitlines():
-        if line.startswith(field):
-            return int(line.split()[1])
-    # A kernel thread or a zombie has no memory of its own; meminfo always has its fields.
-    if field == "MemAvailable:":
-        raise ConfigError("/proc/meminfo has no MemAvailable; set max_bytes_in_flight in config.toml")
-    return 0
+def _mem_available_bytes(meminfo: str) -> int:
+    for line in meminfo.splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    raise ConfigError("/proc/meminfo has no MemAvailable; set max_bytes_in_flight in config.toml")
 
 
 def _is_glibc() -> bool:

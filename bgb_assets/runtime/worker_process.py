@@ -188,12 +188,16 @@ _OTHER_SIGNAL_REMEDY = "a native library crashed on this item: run again, and re
 
 
 def relay_lines(output: IO[bytes], tail: "deque[str]") -> None:
-    """Pass on what a worker writes, in whole lines, until it ends; remember the last ones."""
+    """Pass on what a worker writes, in whole lines, until it ends; remember the last ones.
+
+    Reading goes on when nobody listens any more (`bgb ... | head`): a full pipe would stop the worker.
+    """
     with output:
         for line in iter(lambda: output.readline(MAX_LINE_BYTES), b""):
             text = line.decode(errors="replace")
             tail.append(text)
-            sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
+            with contextlib.suppress(ValueError, OSError):
+                sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
 
 
 def _result(message: bytes) -> tuple[Done, int]:
@@ -208,7 +212,15 @@ def _command(connection_fd: int, lifeline_fd: int) -> list[str]:
     warnings = [f"-W{option}" for option in sys.warnoptions]
     level = logging.getLogger().getEffectiveLevel()
     fds = (str(connection_fd), str(lifeline_fd))
-    return [sys.executable, *warnings, "-c", _BOOTSTRAP, json.dumps(sys.path), *fds, str(level)]
+    return [
+        sys.executable,
+        *warnings,
+        "-c",
+        _BOOTSTRAP,
+        json.dumps([str(entry) for entry in sys.path]),
+        *fds,
+        str(level),
+    ]
 
 
 def _signal_name(number: int) -> str:

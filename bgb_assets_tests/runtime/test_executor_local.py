@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -221,6 +222,14 @@ def test_output_of_workers_arrives_in_whole_lines(
         assert lines.count(f"WARNING stage: record {name}") == 1
         assert sum(f"UserWarning: warning {name}" in line for line in lines) == 1
     assert shown.out == ""
+
+
+def test_a_worker_goes_on_when_nobody_listens(pool: LocalProcessExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    done = list(pool.map("builtins:print", [Task(str(n), "x" * 50_000) for n in range(20)]))
+    assert [item.failure for item in done] == [None] * 20
 
 
 def test_an_interruption_stops_what_runs_and_lets_it_tidy_up(tmp_path: Path) -> None:
