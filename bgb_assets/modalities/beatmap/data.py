@@ -1,0 +1,158 @@
+"""Windows of songs for training: a crop of tokens, its frames, its conditions, and what augmentation changes.
+
+Belongs here: what one sample is. Does not belong here: which songs come when (`bgb_assets.loading.order`), the
+network (`network`), the loss (`model`, next in the flow). numpy only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgb_assets.loading.dataset import Sample
+from bgb_assets.loading.mapped import ShardStore
+from bgb_assets.loading.randomness import Draw
+from bgb_assets.modalities.beatmap import vocabulary as v
+from bgb_assets.modalities.beatmap.events import mirrored, positions
+from bgb_assets.modalities.beatmap.variants import Augmentation, WindowParams
+
+MELS = 80
+
+_NPS, _TEMPO = v.CONDITIONS.index(v.NPS), v.CONDITIONS.index(v.TEMPO)
+_ONE_SABER = v.characteristic_id("OneSaber")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Some bars of a song.
+
+    Attributes:
+        start: First bar.
+        stop: One past the last.
+        context: Leading bars that are given, not asked for.
+    """
+
+    start: int
+    stop: int
+    context: int
+
+    @property
+    def target(self) -> slice:
+        """The bars that are asked for."""
+        return slice(self.start + self.context, self.stop)
+
+
+@dataclass(frozen=True)
+class WindowReader:
+    """Reads one window of a sample: `tokens`, `ticks`, `counted` (targets in the loss) and `mel`.
+
+    Attributes:
+        store: The samples.
+        window: How songs are cut.
+        augmentation: What is changed; None for nothing (validation).
+    """
+
+    store: ShardStore
+    window: WindowParams
+    augmentation: Augmentation | None = None
+
+    def __call__(self, row: int, draw: Draw) -> Sample:
+        """Return the arrays of one window, a pure function of the row, the draw and the stored data."""
+        bar_starts = self.store["bar_starts", row]
+        crop = draw_crop(bar_starts, self.window, draw.generator("crop"))
+        conditions = self._conditions(row, crop)
+        tokens = cut_tokens(self.store["tokens", row], bar_starts, crop, conditions)
+        mel = cut_frames(self.store.source(row), crop, self.window.bars)
+        if self.augmentation is not None:
+            tokens = self._changed(tokens, draw, self.augmentation)
+            silence(mel, self.augmentation, draw.generator("silence"))
+        counted = _counted(tokens, crop.context)
+        return {"tokens": tokens, "ticks": positions(tokens).astype(np.int16), "counted": counted, "mel": mel}
+
+    def _conditions(self, row: int, crop: Crop) -> NDArray[np.int16]:
+        """Return the header's ids, pace and tempo those of the bars asked for."""
+        conditions: NDArray[np.int16] = self._stored_conditions[row].copy()
+        seconds = self.store["bar_seconds", row].astype(np.float64)
+        length_s = float(seconds[crop.stop] - seconds[crop.target.start])
+        notes = int(self.store["bar_notes", row][crop.target].sum())
+        conditions[_NPS] = v.nps_ids(notes / length_s)
+        conditions[_TEMPO] = v.tempo_ids(60.0 * v.BEATS_PER_BAR * (crop.stop - crop.target.start) / length_s)
+        return conditions
+
+    def _changed(self, tokens: NDArray[np.int16], draw: Draw, augmentation: Augmentation) -> NDArray[np.int16]:
+        one_saber = tokens[1 + v.CONDITIONS.index(v.CHAR)] == _ONE_SABER
+        if not one_saber and draw.generator("mirror").random() < augmentation.mirror:
+            tokens = mirrored(tokens, self._mirror)
+        left_open = draw.generator("conditions").random(len(v.CONDITIONS)) < augmentation.open_condition
+        header = tokens[1 : v.HEADER_LENGTH]
+        header[left_open] = np.array([v.any_of(span) for span in v.CONDITIONS], np.int16)[left_open]
+        return tokens
+
+    @cached_property
+    def _stored_conditions(self) -> NDArray[np.int16]:
+        return np.stack([self.store.column(name).astype(np.int16) for name in v.CONDITION_COLUMNS], axis=1)
+
+    @cached_property
+    def _mirror(self) -> NDArray[np.int16]:
+        return v.mirror_table()
+
+    def __getstate__(self) -> Mapping[str, Any]:
+        return {"store": self.store, "window": self.window, "augmentation": self.augmentation}
+
+
+def draw_crop(bar_starts: NDArray[np.generic], window: WindowParams, generator: np.random.Generator) -> Crop:
+    """Return a random crop; only one at the song's start has no context.
+
+    The last crops are shorter than a window, as the last window of a generated song may be. A crop of more than
+    `max_tokens` loses bars at its end, but for its first.
+    """
+    bars = len(bar_starts)
+    start = int(generator.integers(0, max(1, bars - window.shortest_bars + 1)))
+    stop = min(start + window.bars, bars)
+    context = min(window.context_bars, stop - start - 1) if start else 0
+    room = window.max_tokens - v.HEADER_LENGTH - 1
+    while stop - start > context + 1 and stop < bars and int(bar_starts[stop]) - int(bar_starts[start]) > room:
+        stop -= 1
+    return Crop(start, stop, context)
+
+
+def cut_tokens(
+    tokens: NDArray[np.generic], bar_starts: NDArray[np.generic], crop: Crop, conditions: NDArray[np.int16]
+) -> NDArray[np.int16]:
+    """Return the sequence of a crop: BOS, the conditions, its bars, EOS."""
+    first = int(bar_starts[crop.start])
+    last = int(bar_starts[crop.stop]) if crop.stop < len(bar_starts) else len(tokens) - 1
+    return np.concatenate([[v.BOS], conditions, tokens[first:last], [v.EOS]]).astype(np.int16)
+
+
+def cut_frames(mel: NDArray[np.generic] | None, crop: Crop, bars: int) -> NDArray[np.float16]:
+    """Return the frames of a crop, (bars * 64, 81); silence (0) beyond its bars and without audio."""
+    columns = MELS + 1 if mel is None else mel.shape[1]
+    frames = np.zeros((bars * v.FRAMES_PER_BAR, columns), np.float16)
+    if mel is not None:
+        held = mel[crop.start * v.FRAMES_PER_BAR : crop.stop * v.FRAMES_PER_BAR]
+        frames[: len(held)] = held
+    return frames
+
+
+def silence(mel: NDArray[np.float16], augmentation: Augmentation, generator: np.random.Generator) -> None:
+    """Set random bands of mels and spans of frames to 0, silence, in place; the onset column keeps its spans only."""
+    for _ in range(augmentation.mel_bands):
+        size = int(generator.integers(1, augmentation.mel_band_size + 1))
+        start = int(generator.integers(0, MELS - size + 1))
+        mel[:, start : start + size] = 0.0
+    for _ in range(augmentation.spans):
+        size = int(generator.integers(1, augmentation.span_frames + 1))
+        start = int(generator.integers(0, len(mel) - size + 1))
+        mel[start : start + size] = 0.0
+
+
+def _counted(tokens: NDArray[np.int16], context_bars: int) -> NDArray[np.bool_]:
+    """Say which tokens are targets: all after the header and the context."""
+    bars = np.cumsum(tokens == v.BAR)
+    counted = bars > context_bars
+    counted[: v.HEADER_LENGTH] = False
+    return counted

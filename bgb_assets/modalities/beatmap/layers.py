@@ -1,0 +1,180 @@
+"""The pieces of the network: rotary positions in frames, attention with a key and value store, blocks.
+
+Belongs here: modules that know shapes, not songs. Does not belong here: how they are put together (`network`, next in
+the flow). torch only.
+
+Shapes: B sequences, L tokens or frames, H heads of size S, d = H * S.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+ROTARY_BASE = 10_000.0
+NORM_EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Cosines and sines that rotate the pairs (0, 1), (2, 3), ... of a head; (B, 1, L, S / 2) each."""
+
+    cos: Tensor
+    sin: Tensor
+
+    def __call__(self, heads: Tensor) -> Tensor:
+        """Return (B, H, L, S) rotated."""
+        even, odd = heads.float().view(*heads.shape[:-1], -1, 2).unbind(-1)
+        turned = torch.stack((even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1)
+        return turned.flatten(-2).to(heads.dtype)
+
+
+def turn(*positions: Tensor, size: int) -> Turn:
+    """Return the rotation of a head of `size` by positions (B, L); two positions turn one half of the head each."""
+    share = size // len(positions)
+    exponent = torch.arange(0, share, 2, device=positions[0].device, dtype=torch.float32) / share
+    rates = ROTARY_BASE**-exponent
+    angles = torch.cat([position.float().unsqueeze(-1) * rates for position in positions], dim=-1).unsqueeze(1)
+    return Turn(angles.cos(), angles.sin())
+
+
+@dataclass
+class KeysValues:
+    """Keys and values of the tokens so far, in a buffer that is filled from the left: (B, H, capacity, S)."""
+
+    keys: Tensor
+    values: Tensor
+    length: int = 0
+
+    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add (B, H, L, S) and return all so far."""
+        end = self.length + keys.shape[2]
+        self.keys[:, :, self.length : end] = keys
+        self.values[:, :, self.length : end] = values
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+class Attention(nn.Module):
+    """Attention without biases; keys and values can be made once and kept."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+
+    def keys_values(self, source: Tensor, turned: Turn) -> tuple[Tensor, Tensor]:
+        """Return keys and values (B, H, L, S) of (B, L, d)."""
+        return turned(self._split(self.key(source))), self._split(self.value(source))
+
+    def forward(self, inputs: Tensor, turned: Turn, keys: Tensor, values: Tensor, causal: bool = False) -> Tensor:
+        """Return (B, L, d): what each input position takes from the values."""
+        query = turned(self._split(self.query(inputs)))
+        taken = functional.scaled_dot_product_attention(query, keys, values, is_causal=causal)
+        out: Tensor = self.out(taken.transpose(1, 2).flatten(2))
+        return out
+
+    def _split(self, inputs: Tensor) -> Tensor:
+        return inputs.view(*inputs.shape[:-1], self.heads, -1).transpose(1, 2)
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with GELU between."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.into = nn.Linear(width, hidden, bias=False)
+        self.out = nn.Linear(hidden, width, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (B, L, d) to (B, L, d)."""
+        out: Tensor = self.out(functional.gelu(self.into(inputs)))
+        return out
+
+
+class ConvolutionModule(nn.Module):
+    """Norm, gated linear map, depthwise convolution over frames, norm, SiLU, linear map."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.before = nn.RMSNorm(width, NORM_EPS)
+        self.gate = nn.Linear(width, 2 * width, bias=False)
+        self.frames = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width, bias=False)
+        self.after = nn.RMSNorm(width, NORM_EPS)
+        self.out = nn.Linear(width, width, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (B, L, d) to (B, L, d)."""
+        gated = functional.glu(self.gate(self.before(inputs)), dim=-1)
+        mixed = self.frames(gated.transpose(1, 2)).transpose(1, 2)
+        out: Tensor = self.out(functional.silu(self.after(mixed)))
+        return out
+
+
+class EncoderBlock(nn.Module):
+    """Self-attention over frames, a convolution module if `kernel` > 0, feed-forward; all residual."""
+
+    def __init__(self, width: int, heads: int, hidden: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_attention = nn.RMSNorm(width, NORM_EPS)
+        self.attention = Attention(width, heads)
+        self.convolution = ConvolutionModule(width, kernel) if kernel else None
+        self.norm_feed_forward = nn.RMSNorm(width, NORM_EPS)
+        self.feed_forward = FeedForward(width, hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, inputs: Tensor, turned: Turn) -> Tensor:
+        """Map (B, L, d) to (B, L, d)."""
+        normed = self.norm_attention(inputs)
+        keys, values = self.attention.keys_values(normed, turned)
+        states = inputs + self.dropout(self.attention(normed, turned, keys, values))
+        if self.convolution is not None:
+            states = states + self.dropout(self.convolution(states))
+        out: Tensor = states + self.dropout(self.feed_forward(self.norm_feed_forward(states)))
+        return out
+
+
+class DecoderBlock(nn.Module):
+    """Causal self-attention, attention to the frames, feed-forward; all residual."""
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_self = nn.RMSNorm(width, NORM_EPS)
+        self.self_attention = Attention(width, heads)
+        self.norm_cross = nn.RMSNorm(width, NORM_EPS)
+        self.cross_attention = Attention(width, heads)
+        self.norm_feed_forward = nn.RMSNorm(width, NORM_EPS)
+        self.feed_forward = FeedForward(width, hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        self_turn: Turn,
+        cross_turn: Turn,
+        frames: tuple[Tensor, Tensor],
+        cache: KeysValues | None = None,
+    ) -> Tensor:
+        """Map (B, L, d) to (B, L, d).
+
+        Args:
+            inputs: Token states; with a cache, those of one new token or of all tokens so far.
+            self_turn: Rotation by time and by index.
+            cross_turn: Rotation by time.
+            frames: Keys and values of the frames.
+            cache: Keys and values of the tokens before, added to.
+        """
+        normed = self.norm_self(inputs)
+        keys, values = self.self_attention.keys_values(normed, self_turn)
+        if cache is not None:
+            keys, values = cache.append(keys, values)
+        causal = inputs.shape[1] > 1
+        states = inputs + self.dropout(self.self_attention(normed, self_turn, keys, values, causal))
+        crossed = self.cross_attention(self.norm_cross(states), cross_turn, *frames)
+        states = states + self.dropout(crossed)
+        out: Tensor = states + self.dropout(self.feed_forward(self.norm_feed_forward(states)))
+        return out
