@@ -2,7 +2,7 @@
 
 from bgb_assets.modalities.beatmap.cache import CacheParams
 from bgb_assets.modalities.beatmap.features import FeatureParams
-from bgb_assets.modalities.beatmap.manifest import ManifestParams
+from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
 from bgb_assets.modalities.beatmap.notes import NotesParams
 from bgb_assets.modalities.beatmap.raw import RawParams
 from bgb_assets.modalities.beatmap.token_params import TokenParams
