@@ -6,7 +6,6 @@ what they are told, so that the output is the same for any number of them.
 Belongs here: workers, prefetching, pinning. Does not belong here: which samples come (`order`).
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +14,7 @@ from torch.utils.data import DataLoader
 from bgb_assets.loading.dataset import Batch, Steps
 from bgb_assets.loading.order import Order, SampleIndex, Ticket, micro_batches, rank_share
 from bgb_assets.runtime.errors import TrainingError
+from bgb_assets.runtime.memory import usable_cpus
 
 Parts: TypeAlias = tuple[tuple[Ticket, ...], ...]
 """The micro-batches of one step."""
@@ -83,7 +83,7 @@ def worker_count(asked: Workers, device: str) -> int:
     """
     if asked != "auto":
         return asked
-    return 0 if device == "cpu" else min(MAX_WORKERS, os.cpu_count() or 1)
+    return 0 if device == "cpu" else min(MAX_WORKERS, usable_cpus())
 
 
 def build_loader(

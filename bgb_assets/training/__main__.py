@@ -7,11 +7,11 @@ Belongs here: arguments and exit codes (0 ok, 1 failed, 2 usage). Does not belon
 import argparse
 import json
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from bgb_assets.runtime.errors import BgbError, UsageError
+from bgb_assets.runtime.errors import BgbError, ContractError, UsageError
+from bgb_assets.runtime.imports import resolve
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,17 +84,10 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
 
 def _resolve(name: str) -> Any:
     """Return the ModelSpec of a modality or of an import string."""
-    module, _, attribute = name.partition(":")
-    if not attribute:
-        module, attribute = f"bgb_assets.modalities.{name}.model", "SPEC"
     try:
-        return getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise UsageError(f"no model {name!r}: there is no module {module!r}") from error
-    except AttributeError as error:
-        raise UsageError(f"no model {name!r}: {module} has no {attribute!r}") from error
+        return resolve(name if ":" in name else f"bgb_assets.modalities.{name}.model:SPEC")
+    except ContractError as error:
+        raise UsageError(f"no model {name!r}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from bgb_assets.loading.dataset import Steps
 from bgb_assets.loading.loader import FixedSampler, RoundSampler, Workers, build_loader
 from bgb_assets.loading.order import Order
 from bgb_assets.runtime.errors import TrainingError
+from bgb_assets.runtime.memory import peak_rss_bytes
 from bgb_assets.storage.atomic import sweep
 from bgb_assets.storage.digests import sha256_bytes, sha256_json
 from bgb_assets.training.callbacks import Saving, Timing
@@ -79,6 +80,7 @@ def fit(
     work: Path,
     logs: Path,
     seed: int,
+    content: str = "",
     machine: Machine | None = None,
 ) -> Fitted:
     """Train a model, going on from the newest valid checkpoint in `work`.
@@ -90,6 +92,7 @@ def fit(
         work: Directory of this run alone; survives a kill.
         logs: Directory for TensorBoard files.
         seed: Of weights, order, augmentation and dropout.
+        content: Digest of what the samples hold, so that a checkpoint of other data is not gone on from.
         machine: Device and intervals.
 
     Raises:
@@ -99,7 +102,7 @@ def fit(
     machine = machine or Machine()
     training = params.training
     _check_splits(data, training)
-    run = _run_digest(params, data, seed)
+    run = _run_digest(params, data, seed, content)
     work.mkdir(parents=True, exist_ok=True)
     sweep(work / "unfinished")
     resumed = newest_checkpoint(work, run)
@@ -154,6 +157,7 @@ class _Job:
         elif resumed is not None:
             resumed.restore(model, module.configure_optimizers())
         observed = {"device": self.device, "micro_batch": micro_batch, "resumed_from_step": start, **timing.observed()}
+        observed["peak_memory_bytes"] = _peak_memory_bytes(self.device)
         return self._finish(module.cpu(), observed)
 
     def _train(self, module: StepModule, micro_batch: int, timing: Timing) -> None:
@@ -218,6 +222,10 @@ class _Job:
         return Fitted(module.model.eval(), metrics, observed)
 
 
+def _peak_memory_bytes(device: str) -> int:
+    return torch.cuda.max_memory_allocated() if device == "cuda" else peak_rss_bytes()
+
+
 def _check_splits(data: TrainingData, training: TrainingParams) -> None:
     """Refuse to train on nothing, or to validate on nothing where validation is asked for."""
     advice = "ingest more uploads or change the split fractions"
@@ -227,9 +235,16 @@ def _check_splits(data: TrainingData, training: TrainingParams) -> None:
         raise TrainingError(f"split 'val' holds no sample; {advice}, or set training.validate_every_steps to 0")
 
 
-def _run_digest(params: Any, data: TrainingData, seed: int) -> str:
+def _run_digest(params: Any, data: TrainingData, seed: int, content: str) -> str:
     """Return the digest of what makes a checkpoint's state go on meaningfully: params, seed, samples."""
     parts = [
         index_part for index in (data.train, data.validation) for index_part in (index.ids, index.lengths[index.ids])
     ]
-    return sha256_json({"params": params, "seed": seed, "samples": [sha256_bytes(part.tobytes()) for part in parts]})
+    return sha256_json(
+        {
+            "params": params,
+            "seed": seed,
+            "content": content,
+            "samples": [sha256_bytes(part.tobytes()) for part in parts],
+        }
+    )

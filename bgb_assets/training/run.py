@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bgb_assets.loading.mapped import ShardStore
-from bgb_assets.storage.digests import as_plain, sha256_file, sha256_pairs
+from bgb_assets.storage.digests import as_plain, sha256_file, sha256_json, sha256_pairs
 from bgb_assets.storage.shards import INDEX_FILE, SAMPLES_FILE
 from bgb_assets.training.fit import Machine, fit
 from bgb_assets.training.model_directory import write_model_directory
@@ -66,7 +66,17 @@ def train_model(
         StoreError: The index or an array cannot be read.
     """
     store = ShardStore(root, tokens)
-    fitted = fit(spec, params, spec.data(store, params), work=work, logs=logs, seed=seed, machine=machine)
+    index = {name: sha256_file(tokens / name) for name in (INDEX_FILE, SAMPLES_FILE)}
+    fitted = fit(
+        spec,
+        params,
+        spec.data(store, params),
+        work=work,
+        logs=logs,
+        seed=seed,
+        content=sha256_json(index),
+        machine=machine,
+    )
     config = {
         "variant": variant,
         "params": as_plain(params),
@@ -74,7 +84,6 @@ def train_model(
         "upstream": store.index.upstream,
         "lineage": {stage: _without_identity(made) for stage, made in lineage.items()},
     }
-    index = {name: sha256_file(tokens / name) for name in (INDEX_FILE, SAMPLES_FILE)}
     run = {"index": index, "seed": seed, "lineage": lineage}
     write_model_directory(out, fitted.model, config, fitted.metrics, spec.card(params, fitted.metrics, lineage), run)
     files = [(path.relative_to(out).as_posix(), sha256_file(path)) for path in out.rglob("*") if path.is_file()]

@@ -63,7 +63,8 @@ class ModelSpec(Generic[P]):
         metrics: `metrics(model, batch) -> {name: (sum, weight)}` on validation batches; reported is total sum over
             total weight, and a metric of total weight 0 is left out. Must hold `monitor`.
         defaults: Variant name -> params.
-        card: `card(params, metrics, lineage) -> str`: the model card, in Markdown.
+        card: `card(params, metrics, lineage) -> str`: the model card, in Markdown. `metrics` is what `metrics.json`
+            holds: `{"validation": {name: value}, "best_step", "steps", "stopped_early"}`.
         monitor: The metric that decides which weights are kept.
         mode: Whether less or more of it is better.
     """

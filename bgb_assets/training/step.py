@@ -89,10 +89,12 @@ class StepModule(LightningModule):
 
     def validation_step(self, parts: list[Batch], batch_idx: int) -> None:
         """Add up the metrics of a validation batch."""
+        # Sums over a whole split need double, which Apple's GPUs lack.
+        kind = torch.float32 if self.device.type == "mps" else torch.float64
         for batch in parts:
             for name, (total, weight) in self.spec.metrics(self.model, batch).items():
                 before = self._sums.get(name, (0.0, 0.0))
-                self._sums[name] = (before[0] + total.double(), before[1] + weight.double())
+                self._sums[name] = (before[0] + total.to(kind), before[1] + weight.to(kind))
 
     def on_validation_epoch_end(self) -> None:
         """Turn the sums into metrics and keep score."""

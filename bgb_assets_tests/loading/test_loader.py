@@ -1,7 +1,5 @@
 """The loader carries out the order exactly: from any step, with any number of workers, for any rank."""
 
-import os
-
 import numpy as np
 import pytest
 import torch
@@ -10,6 +8,7 @@ from bgb_assets.loading.dataset import Steps, select
 from bgb_assets.loading.loader import FixedSampler, RoundSampler, build_loader, worker_count
 from bgb_assets.loading.order import Order
 from bgb_assets.runtime.errors import TrainingError
+from bgb_assets.runtime.memory import usable_cpus
 from bgb_assets_tests.training.tiny import TinyReader, data, store_at, tiny
 
 
@@ -85,5 +84,5 @@ def test_validation_goes_over_every_sample_once_shortest_first(store):
 
 def test_worker_count():
     assert worker_count("auto", "cpu") == 0
-    assert worker_count("auto", "cuda") == min(8, os.cpu_count() or 1)
+    assert worker_count("auto", "cuda") == min(8, usable_cpus())
     assert worker_count(3, "cpu") == 3

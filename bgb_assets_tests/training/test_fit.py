@@ -70,6 +70,7 @@ def test_it_learns_and_reports(unbroken):
     assert unbroken.metrics["validation"].keys() == {"loss"}
     assert unbroken.metrics["validation"]["loss"] < 0.8 * np.log(tiny_model.VOCABULARY)
     assert unbroken.observed["samples_per_s"] > 0
+    assert unbroken.observed["peak_memory_bytes"] > 1 << 20
     assert not unbroken.model.training
 
 
@@ -144,29 +145,35 @@ def train_in_process(root: Path, out: Path, work: Path, death: int = 0) -> None:
     )
 
 
-def live(root: Path, name: str, *, kill_after_s: float | None = None, death: int = 0) -> tuple[int, float]:
-    """Train in a process of its own until it ends or is killed; return its exit code and how long it trained."""
+def live(root: Path, name: str, *, kill_at_step: int = 0, wait_s: float = 0.0, death: int = 0) -> int:
+    """Train in a process of its own until it ends or dies; return its exit code.
+
+    With `kill_at_step` it is killed a moment after it has saved that step.
+    """
     context = multiprocessing.get_context("forkserver")
     # The server imports once and forks a clean process for each life, so that a kill costs no import.
     context.set_forkserver_preload(["bgb_assets.training.run", "bgb_assets_tests.training.tiny"])
     process = context.Process(target=train_in_process, args=(root, root / f"{name}-model", root / name, death))
     process.start()
-    while not (root / name / "logs").exists() and process.is_alive():
-        time.sleep(0.005)
-    started = time.perf_counter()
-    process.join(kill_after_s)
-    process.kill()
+    while kill_at_step and process.is_alive() and newest_step(root / name) < kill_at_step:
+        time.sleep(0.001)
+    if kill_at_step:
+        time.sleep(wait_s)
+        process.kill()
     process.join()
-    return process.exitcode, time.perf_counter() - started
+    return process.exitcode
+
+
+def newest_step(work: Path) -> int:
+    return max((int(path.name[-8:]) for path in (work / "checkpoints").glob("step-*")), default=0)
 
 
 @pytest.fixture(scope="module")
 def unbroken_life(tmp_path_factory):
     root = tmp_path_factory.mktemp("lives")
     store_at(root)
-    code, seconds = live(root, "unbroken")
-    assert code == 0
-    return root, seconds
+    assert live(root, "unbroken") == 0
+    return root
 
 
 def check_same_model(root: Path, name: str) -> None:
@@ -179,28 +186,26 @@ def check_same_model(root: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_killed_at_seeded_times_the_model_is_byte_identical(unbroken_life, seed):
-    root, whole_s = unbroken_life
+def test_killed_at_seeded_instants_the_model_is_byte_identical(unbroken_life, seed):
     name = f"timed{seed}"
-    shares = np.random.default_rng(seed).uniform(0.15, 0.6, 3)
-    codes = [live(root, name, kill_after_s=share * whole_s)[0] for share in shares]
-    assert -signal.SIGKILL in codes
-    assert any((root / name / "checkpoints").iterdir()), "the kills came before the first checkpoint"
-    assert live(root, name)[0] == 0
-    check_same_model(root, name)
+    random = np.random.default_rng(seed)
+    for step in np.sort(random.choice(np.arange(3, 50), 3, replace=False)):
+        code = live(unbroken_life, name, kill_at_step=int(step), wait_s=random.uniform(0, 0.02))
+        assert code == -signal.SIGKILL
+    assert newest_step(unbroken_life / name) >= 3
+    assert live(unbroken_life, name) == 0
+    check_same_model(unbroken_life, name)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_killed_inside_saving_the_model_is_byte_identical(unbroken_life, seed):
-    root, _ = unbroken_life
     name = f"saving{seed}"
     # A checkpoint is some 300 events: every life saves a few and dies inside the next one or in between.
-    deaths = np.random.default_rng(seed).integers(200, 1500, 5)
-    codes = [live(root, name, death=int(death))[0] for death in deaths]
-    assert codes[0] == -signal.SIGKILL
-    assert any((root / name / "checkpoints").iterdir())
-    assert live(root, name)[0] == 0
-    check_same_model(root, name)
+    for death in np.random.default_rng(seed).integers(200, 1500, 5):
+        assert live(unbroken_life, name, death=int(death)) == -signal.SIGKILL
+    assert newest_step(unbroken_life / name) >= 3
+    assert live(unbroken_life, name) == 0
+    check_same_model(unbroken_life, name)
 
 
 def without_dropout(params):
@@ -313,10 +318,25 @@ def test_an_empty_split_stops_with_the_reason(tmp_path, splits, name):
         run(store, tmp_path / "work")
 
 
-def test_a_work_directory_of_another_seed_is_refused(store, tmp_path):
+def test_a_work_directory_of_another_run_is_refused(store, tmp_path):
     run(store, tmp_path)
     with pytest.raises(TrainingError, match="checkpoints of another run"):
         run(store, tmp_path, seed=2)
+    with pytest.raises(TrainingError, match="checkpoints of another run"):
+        run(store, tmp_path, tiny(learning_rate=1e-3))
+    other = fit(
+        SPEC,
+        tiny(),
+        data(store, tiny()),
+        work=tmp_path / "w",
+        logs=tmp_path / "l",
+        seed=1,
+        content="a",
+        machine=MACHINE,
+    )
+    assert other.metrics["steps"] == 24
+    with pytest.raises(TrainingError, match="checkpoints of another run"):
+        run(store, tmp_path / "w")
 
 
 def test_the_process_is_left_as_it_was(store, tmp_path, capfd):

@@ -42,7 +42,7 @@ def test_a_failure_is_one_line_and_exit_code_1(arguments, tmp_path, capsys):
     ("change", "message"),
     [
         (("--variant=tiny", "--variant=huge"), "variant must be one of ['tiny'], got 'huge'"),
-        ((TINY, "cooking"), "no model 'cooking': there is no module 'bgb_assets.modalities.cooking.model'"),
+        ((TINY, "cooking"), "no model 'cooking': 'bgb_assets.modalities.cooking.model:SPEC': no module named"),
         ((TINY, "bgb_assets_tests.training.tiny:NONE"), "has no 'NONE'"),
         (("--device=cpu", "--device=abacus"), "invalid choice: 'abacus'"),
     ],
