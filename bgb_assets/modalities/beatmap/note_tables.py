@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from bgb_assets.modalities.beatmap.arrow_columns import array_of, column_dtype, number_array, repeated_texts
 from bgb_assets.modalities.beatmap.identities import canonical_json
 from bgb_assets.modalities.beatmap.objects import Columns, Objects, in_grid
 from bgb_assets.modalities.beatmap.schemas import NAMES, TABLES
@@ -22,15 +23,6 @@ from bgb_assets.modalities.beatmap.tempo import TempoMap
 
 Names = Mapping[str, str]
 Table = Mapping[str, NDArray[Any]]
-
-_DTYPES = {
-    pa.float64(): "<f8",
-    pa.float32(): "<f4",
-    pa.int8(): "<i1",
-    pa.int16(): "<i2",
-    pa.int32(): "<i4",
-    pa.bool_(): "?",
-}
 
 
 @dataclass
@@ -60,6 +52,10 @@ class TableBuilder:
             typed = {name: self._fitted(columns[name], schema.field(name).type) for name in schema.names[len(NAMES) :]}
             self.pieces.setdefault(table, []).append((names, typed))
 
+    def arrow(self) -> dict[str, pa.Table]:
+        """Return the tables of objects that have rows."""
+        return {table: _arrow_table(table, pieces) for table, pieces in sorted(self.pieces.items())}
+
     def write(self, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
         """Write `<table>.parquet` for every table with rows: one row group, zstd.
 
@@ -68,8 +64,10 @@ class TableBuilder:
             out: The directory.
         """
         schema = TABLES["beatmaps"]
-        beatmaps = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
-        for table, columns in {**self._arrow(), "beatmaps": beatmaps}.items():
+        beatmaps = pa.Table.from_arrays(
+            [array_of([row.get(field.name) for row in rows], field.type) for field in schema], schema=schema
+        )
+        for table, columns in {**self.arrow(), "beatmaps": beatmaps}.items():
             pq.write_table(columns, out / f"{table}.parquet", compression="zstd", row_group_size=columns.num_rows)
 
     def digest(self) -> str:
@@ -82,11 +80,8 @@ class TableBuilder:
                     digest.update(column.tobytes())
         return digest.hexdigest()
 
-    def _arrow(self) -> dict[str, pa.Table]:
-        return {table: _arrow_table(table, pieces) for table, pieces in sorted(self.pieces.items())}
-
     def _fitted(self, column: NDArray[Any], kind: pa.DataType) -> NDArray[Any]:
-        dtype = np.dtype(_DTYPES[kind])
+        dtype = column_dtype(kind)
         if dtype.kind != "i":
             return np.ascontiguousarray(column.astype(dtype))
         outside = _outside(column, dtype)
@@ -140,13 +135,8 @@ def _outside(column: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
 def _arrow_table(table: str, pieces: list[tuple[Names, Table]]) -> pa.Table:
     schema = TABLES[table]
     lengths = [len(columns["beat"]) for _, columns in pieces]
-    arrays: list[Any] = [_repeated([names[name] for names, _ in pieces], lengths) for name in NAMES]
+    arrays: list[Any] = [repeated_texts([names[name] for names, _ in pieces], lengths) for name in NAMES]
     for name in schema.names[len(NAMES) :]:
-        arrays.append(pa.array(np.concatenate([columns[name] for _, columns in pieces]), schema.field(name).type))
+        joined = np.concatenate([columns[name] for _, columns in pieces])
+        arrays.append(number_array(joined, schema.field(name).type))
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _repeated(values: list[str], lengths: list[int]) -> Any:
-    distinct = list(dict.fromkeys(values))
-    indices = np.repeat(np.array([distinct.index(value) for value in values], np.int32), lengths)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(distinct, pa.string()))
