@@ -237,14 +237,6 @@ def _check_splits(data: TrainingData, training: TrainingParams) -> None:
 
 def _run_digest(params: Any, data: TrainingData, seed: int, content: str) -> str:
     """Return the digest of what makes a checkpoint's state go on meaningfully: params, seed, samples."""
-    parts = [
-        index_part for index in (data.train, data.validation) for index_part in (index.ids, index.lengths[index.ids])
-    ]
-    return sha256_json(
-        {
-            "params": params,
-            "seed": seed,
-            "content": content,
-            "samples": [sha256_bytes(part.tobytes()) for part in parts],
-        }
-    )
+    indices = (data.train, data.validation)
+    samples = [sha256_bytes(part.tobytes()) for index in indices for part in (index.ids, index.lengths[index.ids])]
+    return sha256_json({"params": params, "seed": seed, "content": content, "samples": samples})

@@ -135,9 +135,8 @@ def print_padding(lengths: np.ndarray) -> None:
         batches = Order(index, min(BATCH, len(lengths)), 0, pool_batches).batches(0)
         parts = [lengths[part] for part in np.split(batches.rows, batches.offsets[1:-1])]
         padded = sum(len(part) * int(part.max()) for part in parts)
-        print(
-            f"pools of {pool_batches:2} batches: {padded / int(lengths[batches.rows].sum()):.2f} padded per real element"
-        )
+        real = int(lengths[batches.rows].sum())
+        print(f"pools of {pool_batches:2} batches: {padded / real:.2f} padded elements per real one")
 
 
 if __name__ == "__main__":

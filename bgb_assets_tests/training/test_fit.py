@@ -324,19 +324,11 @@ def test_a_work_directory_of_another_run_is_refused(store, tmp_path):
         run(store, tmp_path, seed=2)
     with pytest.raises(TrainingError, match="checkpoints of another run"):
         run(store, tmp_path, tiny(learning_rate=1e-3))
-    other = fit(
-        SPEC,
-        tiny(),
-        data(store, tiny()),
-        work=tmp_path / "w",
-        logs=tmp_path / "l",
-        seed=1,
-        content="a",
-        machine=MACHINE,
-    )
+    work, given = tmp_path / "w", data(store, tiny())
+    other = fit(SPEC, tiny(), given, work=work, logs=work / "logs", seed=1, content="other bytes", machine=MACHINE)
     assert other.metrics["steps"] == 24
     with pytest.raises(TrainingError, match="checkpoints of another run"):
-        run(store, tmp_path / "w")
+        run(store, work)
 
 
 def test_the_process_is_left_as_it_was(store, tmp_path, capfd):
