@@ -3,6 +3,7 @@
 Belongs here: what more than one package of tests needs. Does not belong here: real recordings (`fixtures`).
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,12 @@ from bgb_assets_tests import toy
 MakeChain = Callable[..., Chain]
 
 SETTLE_AT_ONCE = "[inbox]\nsettle_s = 0.0\n"
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the flush to the platter, several milliseconds each: only a power cut would show the difference."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -175,21 +175,26 @@ def notes(inputs: Mapping[str, Path], params: NoteParams, out: Path) -> StageRes
         "windows": sorted(json.loads(listing.read_text())) if listing.is_file() else [],
         "label": params.label,
     }
-    return StageResult({"notes": _write(out / "notes.json", value)}, {"words": len(words)})
+    facets = {"notes": _write(out / "notes.json", value), "values": _digest(value["numbers"])}
+    return StageResult(facets, {"words": len(words)})
 
 
 def plan_manifest(fan_in: FanIn, params: ManifestParams) -> Mapping[str, PartPlan]:
     """Return one part per bucket of members; the bucket is a function of the member's content."""
     buckets: dict[int, list[tuple[str, str]]] = {}
     for member in fan_in.members:
-        digest = member.entries["notes"].facets["notes"]
-        buckets.setdefault(int(digest[:8], 16) % params.buckets, []).append((digest, member.key))
+        facets = member.entries["notes"].facets
+        buckets.setdefault(_bucket(facets["values"], params), []).append((facets["notes"], member.key))
     return {
         f"bucket_{bucket:04d}": PartPlan(
             {"members": _digest(sorted(digest for digest, _ in held))}, members=tuple(key for _, key in sorted(held))
         )
         for bucket, held in sorted(buckets.items())
     }
+
+
+def _bucket(digest: str, params: ManifestParams) -> int:
+    return int(digest[:8], 16) % params.buckets
 
 
 def manifest_part(name: str, fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
@@ -206,10 +211,10 @@ def manifest(fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
     rows = [
         {
             "upload": member.key,
-            "notes": member.entries["notes"].facets["notes"],
+            "values": member.entries["notes"].facets["values"],
             "split": pinned.get(member.key, 0),
             "source": member.labels["source"],
-            "bucket": int(member.entries["notes"].facets["notes"][:8], 16) % params.buckets,
+            "bucket": _bucket(member.entries["notes"].facets["values"], params),
         }
         for member in fan_in.members
     ]
@@ -221,7 +226,7 @@ def plan_tokens(fan_in: FanIn, params: TokenParams) -> Mapping[str, PartPlan]:
     """Return one shard per bucket of the manifest."""
     shards: dict[int, list[tuple[str, str]]] = {}
     for row in json.loads((fan_in.inputs["manifest"] / "rows.json").read_text()):
-        shards.setdefault(row["bucket"], []).append((row["notes"], row["upload"]))
+        shards.setdefault(row["bucket"], []).append((row["values"], row["upload"]))
     return {
         f"shard_{bucket:04d}": PartPlan(
             {"members": _digest(sorted(digest for digest, _ in held))},
@@ -424,7 +429,7 @@ MODALITY = Modality(
                 Reads("raw", ("numbers", "words"), ("*.json",)),
                 Reads("features", ("sums",), ("features.json",)),
             ),
-            publishes=("notes",),
+            publishes=("notes", "values"),
         ),
         Stage(
             name="manifest",
@@ -432,7 +437,7 @@ MODALITY = Modality(
             code_version="1",
             description=_DESCRIPTION,
             params=ManifestParams(),
-            reads=(Reads("notes", ("notes",), ("notes.json",)), Reads("upload", ())),
+            reads=(Reads("notes", ("notes", "values"), ("notes.json",)), Reads("upload", ())),
             publishes=("rows", "buckets", "bucket"),
             parts=Parts(f"{MODULE}:plan_manifest", f"{MODULE}:manifest_part"),
             pins=True,
@@ -443,7 +448,7 @@ MODALITY = Modality(
             code_version="1",
             description=_DESCRIPTION,
             params=TokenParams(),
-            reads=(Reads("manifest", ("rows",), ("rows.json",)), Reads("notes", ("notes",), ("notes.json",))),
+            reads=(Reads("manifest", ("rows",), ("rows.json",)), Reads("notes", ("values",), ("notes.json",))),
             publishes=("tokens", "shard"),
             parts=Parts(f"{MODULE}:plan_tokens", f"{MODULE}:tokens_part"),
         ),

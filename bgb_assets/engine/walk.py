@@ -96,7 +96,7 @@ class Walker:
             held = self._held(stage, identity)
             if held is not None:
                 self.records[stage.name] = held
-                return outcome_of(held, called=False)
+                return outcome_of(held, called=False, parts=tuple(parts_of(self.store, held).values()))
             row = self._quarantine.get(identity)
             if row is not None and not row.retried:
                 return rejected(stage.name, row)

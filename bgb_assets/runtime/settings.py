@@ -215,6 +215,8 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
 
 def _fits(value: Any, hint: Any) -> bool:
     """Say whether a TOML or YAML value is of a type; whole numbers are floats, truth values are no numbers."""
+    if hint is Any:
+        return True
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, option) for option in options)

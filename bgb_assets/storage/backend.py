@@ -87,7 +87,7 @@ class LocalBackend:
                     return False
                 self._discard(target)
             else:
-                _flush_directory(target.parent)
+                # The parent is not flushed: a rename that a power cut undoes costs a rebuild, not a wrong entry.
                 return True
 
     def directory(self, location: str) -> Path:
