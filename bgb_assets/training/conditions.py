@@ -35,6 +35,7 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # No workers on a CPU is what was measured to be fastest (`loading.loader.worker_count`).
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*GPU available but not used.*")  # someone asked for the CPU
         warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")  # none is wanted then
         # 2026-11, lightning 2.6 on torch 2.13: it makes a LeafSpec, which torch deprecates.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated", category=FutureWarning)

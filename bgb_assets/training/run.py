@@ -77,17 +77,23 @@ def train_model(
         content=sha256_json(index),
         machine=machine,
     )
-    config = {
-        "variant": variant,
-        "params": as_plain(params),
-        "seed": seed,
-        "upstream": store.index.upstream,
-        "lineage": {stage: _without_identity(made) for stage, made in lineage.items()},
-    }
+    config = _config(variant, params, seed, store.index.upstream, lineage)
     run = {"index": index, "seed": seed, "lineage": lineage}
     write_model_directory(out, fitted.model, config, fitted.metrics, spec.card(params, fitted.metrics, lineage), run)
     files = [(path.relative_to(out).as_posix(), sha256_file(path)) for path in out.rglob("*") if path.is_file()]
     return Trained({"model": sha256_pairs(files)}, fitted.metrics, fitted.observed)
+
+
+def _config(
+    variant: str, params: Any, seed: int, upstream: Mapping[str, Any], lineage: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "variant": variant,
+        "params": as_plain(params),
+        "seed": seed,
+        "upstream": upstream,
+        "lineage": {stage: _without_identity(made) for stage, made in lineage.items()},
+    }
 
 
 def _without_identity(made: Any) -> Any:
