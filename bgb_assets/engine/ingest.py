@@ -267,17 +267,19 @@ def merged(first: IngestReport, second: IngestReport) -> IngestReport:
 
 
 def _uploads_of(source: Path, discover: Callable[[Path], Any]) -> Iterator[tuple[str, Path]]:
-    """Yield (path below the inbox, origin): the uploads below a folder, or the one that `source` is."""
+    """Yield (path below the inbox, origin) for the uploads below a folder, or the one that `source` is."""
     if not source.exists():
         raise UsageError(f"{source}: no such file or folder")
-    parent = source.parent
-    own = [found for found in discover(parent) if found.path == source.name]
-    if own:
+    if source.is_file():
         yield source.name, source
         return
-    if source.is_dir():
-        for found in discover(source):
+    for found in discover(source):
+        if (source / found.path).exists():
             yield found.path, source / found.path
+        elif found.path == source.name:  # the folder is itself an upload
+            yield found.path, source
+        else:  # a few files that belong together without a folder of their own
+            yield from ((name, source / name) for name in found.files)
 
 
 def _copy(origin: Path, target: Path, inbox: Path) -> None:
