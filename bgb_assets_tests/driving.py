@@ -1,6 +1,7 @@
 """Driving a chain in tests: from an inbox to models, and what was called, opened and written on the way.
 
-Belongs here: steps that many tests take, for any modality. Does not belong here: the toy (`toy`), fixtures (`conftest`).
+Belongs here: steps that many tests take, for any modality. Does not belong here: the toy (`toy`) and fixtures
+(`conftest`).
 """
 
 import sys
