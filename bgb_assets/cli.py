@@ -151,7 +151,9 @@ def status(modality: OptionalModality = None, json: JsonOption = False) -> None:
 
 @app.command()
 def show(
-    modality: ModalityArgument, key: Annotated[str, typer.Argument(help="An upload.")], json: JsonOption = False
+    modality: ModalityArgument,
+    key: Annotated[str | None, typer.Argument(help="An upload; where left out, all are listed.")] = None,
+    json: JsonOption = False,
 ) -> None:
     """Show one upload: where it came from and the directory of its entry at each stage."""
     from bgb_assets.commands import store

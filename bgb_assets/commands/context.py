@@ -11,10 +11,27 @@ import orjson
 import typer
 
 from bgb_assets.chain import Chain
-from bgb_assets.modalities.registry import NAMES, modality
+from bgb_assets.engine.wanted import configured
+from bgb_assets.modalities.contract import STAGE_NAMES
+from bgb_assets.modalities.registry import NAMES, modalities, modality
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.runtime.executor_local import executor_for
-from bgb_assets.runtime.settings import RunSettings, load_settings
+from bgb_assets.runtime.settings import (
+    AutomationSettings,
+    FreshnessSettings,
+    InboxSettings,
+    RunSettings,
+    Settings,
+    load_settings,
+)
+
+SECTIONS = {
+    "run": RunSettings,
+    "inbox": InboxSettings,
+    "freshness": FreshnessSettings,
+    "automation": AutomationSettings,
+}
+"""Table of `config.toml` -> what it may hold."""
 
 
 @contextmanager
@@ -24,13 +41,28 @@ def opened_chain(name: str, *, workers: int | None = None) -> Iterator[Chain]:
     Args:
         workers: Processes, 0 for this one; as configured where None.
     """
-    settings = load_settings()
+    settings = known_settings()
     limits = settings.section(RunSettings(), "run")
     executor = executor_for(limits.workers if workers is None else workers, limits.max_bytes_in_flight)
     try:
         yield Chain(modality(name), settings, executor)
     finally:
         executor.close()
+
+
+def known_settings() -> Settings:
+    """Return the settings, all of them checked: a typing error in `config.toml` would change nothing without a word.
+
+    Raises:
+        ConfigError: A table or a key does not exist, or a value has the wrong type.
+    """
+    settings = load_settings()
+    settings.require_known(NAMES)
+    for name, kind in SECTIONS.items():
+        settings.section(kind(), name)
+    for known in modalities():
+        configured(known, settings)
+    return settings
 
 
 def chosen(name: str | None) -> tuple[str, ...]:
@@ -49,7 +81,9 @@ def split_asset(asset: str) -> tuple[str, str]:
     name, slash, stage = asset.partition("/")
     if not slash:
         raise UsageError(f"{asset!r} is no asset; write MODALITY/STAGE, for example beatmap/features")
-    modality(name).stage(stage)
+    known = modality(name)
+    if stage not in STAGE_NAMES:
+        raise UsageError(f"{known.name}: no stage {stage!r}; there are {', '.join(STAGE_NAMES)}")
     return name, stage
 
 

@@ -3,21 +3,33 @@
 Belongs here: these verbs. Does not belong here: looking at the store (`store`), using models (`models`).
 """
 
-import sys
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bgb_assets.chain import Chain
 from bgb_assets.commands.context import opened_chain, print_json
 from bgb_assets.engine.ingest import Ingest, IngestReport
-from bgb_assets.engine.summary import read_summary, summary_path
+from bgb_assets.engine.summary import OUTCOMES, read_summary, summary_path
 from bgb_assets.modalities.contract import STAGE_NAMES
 from bgb_assets.modalities.registry import modality
-from bgb_assets.runtime.errors import BgbError, TooManyQuarantined, UsageError
+from bgb_assets.runtime.errors import BgbError, ConfigError, TooManyQuarantined, UsageError
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.runtime.settings import load_settings
 from bgb_assets.storage.uploads import PRESENT
+
+if TYPE_CHECKING:
+    from bgb_assets.orchestration.runs import Request, RunDone
+
+Counts = dict[str, dict[str, Any]]
+"""Stage -> what the runs of one request did there."""
+
+_OURS = re.compile(r"^bgb_assets\.runtime\.errors\.(\w+): (.*)$", re.MULTILINE)
+_EXIT_KINDS = {kind.__name__: kind for kind in (TooManyQuarantined, UsageError, ConfigError)}
+_PLANNED = {"to_copy": "to be copied", "to_watch": "to be watched where they lie"}
 
 
 def ingest(name: str, source: Path | None, *, in_place: bool, dry_run: bool, confirm: bool, as_json: bool) -> None:
@@ -25,7 +37,7 @@ def ingest(name: str, source: Path | None, *, in_place: bool, dry_run: bool, con
     with opened_chain(name) as chain:
         work = Ingest(chain)
         if dry_run:
-            _print_plan(work, source, as_json=as_json)
+            _print_plan(work, source, in_place=in_place, as_json=as_json)
             return
         if source is not None and in_place:
             work.register_in_place(source)
@@ -48,16 +60,17 @@ def _sync(name: str, present: Sequence[str]) -> None:
         sync_partitions(instance, name, present)
 
 
-def _print_plan(work: Ingest, source: Path | None, *, as_json: bool) -> None:
+def _print_plan(work: Ingest, source: Path | None, *, in_place: bool, as_json: bool) -> None:
     paths = work.would_copy(source) if source is not None else []
     plan = work.plan()
     value = {
-        "copied": paths,
+        "to_watch" if in_place else "to_copy": paths,
         "new": [sighting.key for sighting in plan.new],
         "changed": [sighting.key for sighting in plan.changed],
         "vanished": list(plan.vanished),
         "unsettled": list(plan.unsettled),
         "collided": plan.collided,
+        "refused": plan.refused,
         "held": plan.held,
     }
     if as_json:
@@ -65,7 +78,9 @@ def _print_plan(work: Ingest, source: Path | None, *, as_json: bool) -> None:
         return
     for word, found in value.items():
         if found:
-            typer.echo(f"{word}: {found if isinstance(found, str) else ', '.join(found)}")
+            typer.echo(f"{_PLANNED.get(word, word)}: {found if isinstance(found, str) else ', '.join(found)}")
+    if not any(value.values()):
+        typer.echo("nothing to do")
 
 
 def _print_report(name: str, report: IngestReport, present: int) -> None:
@@ -75,6 +90,8 @@ def _print_report(name: str, report: IngestReport, present: int) -> None:
     )
     for key, reason in sorted(report.unrecognised.items()):
         typer.echo(f"  not recognised, will be quarantined: {key}: {reason}")
+    for path, reason in sorted(report.refused.items()):
+        typer.echo(f"  refused: {path}: {reason}")
     for key, paths in sorted(report.collided.items()):
         typer.echo(f"  refused: {key}: cannot be told apart: {', '.join(paths)}; rename all but one")
     for key in report.unsettled:
@@ -92,47 +109,79 @@ def materialize(
     force: bool,
     workers: int,
     as_json: bool = False,
-    first: str = "raw",
 ) -> None:
-    """Issue the runs that bring a modality's assets up to date, through a stage."""
-    from bgb_assets.orchestration.home import open_instance
-    from bgb_assets.orchestration.runs import Request, materialize, stages_through
+    """Issue the runs that bring a modality's assets up to date, through a stage.
+
+    Raises:
+        UsageError: There is no such stage, or there are no such uploads.
+        TooManyQuarantined: More uploads were rejected than allowed.
+        BgbError: A run failed for another reason.
+    """
+    from bgb_assets.orchestration.runs import Request, stages_through
 
     if through not in STAGE_NAMES:
         raise UsageError(f"no stage {through!r}; there are {', '.join(STAGE_NAMES)}")
+    request = Request(stages_through(through), keys or None, variant, force, workers)
+    counts: Counts = {}
+    failed: BgbError | None = None
     with opened_chain(name, workers=0) as chain:
-        present = [record.key for record in chain.uploads.all() if record.state == PRESENT]
-        if unknown := sorted(set(keys or ()) - set(present)):
-            raise UsageError(
-                f"no uploads {unknown}; `bgb status {name}` counts them, `bgb ingest {name}` takes them in"
-            )
-        if not present:
-            raise UsageError(f"{name}: there are no uploads; `bgb ingest {name} SOURCE` takes some in")
-        request = Request(stages_through(through, first), keys, variant, force, workers)
-        with open_instance(chain.settings) as instance:
-            for done in materialize(instance, chain.modality, present, request):
-                if not done.success:
-                    raise _error_of(done.error)
-        last_run = dict(read_summary(summary_path(chain.store.layout, name)))
+        before = _last_run(chain)
+        for done in _runs(chain, _present(chain, keys), request):
+            after = _last_run(chain)
+            _add_counts(counts, {stage: run for stage, run in after.items() if run != before.get(stage)})
+            before = after
+            failed = None if done.success else _error_of(done)
     if as_json:
-        print_json(last_run)
+        print_json(counts)
     else:
-        _print_last_run(name, last_run, request.stages)
+        _print_counts(name, counts, request.stages)
+    if failed is not None:
+        raise failed
 
 
-def _error_of(text: str) -> BgbError:
-    line = next((line.strip() for line in text.splitlines() if "errors." in line), text.strip().splitlines()[0])
-    kind, _, message = line.partition(": ")
-    return TooManyQuarantined(message) if kind.endswith("TooManyQuarantined") else BgbError(message or line)
+def _present(chain: Chain, keys: Sequence[str] | None) -> list[str]:
+    name = chain.modality.name
+    present = [record.key for record in chain.uploads.all() if record.state == PRESENT]
+    if not present:
+        raise UsageError(f"{name}: there are no uploads; `bgb ingest {name} SOURCE` takes some in")
+    if unknown := sorted(set(keys or ()) - set(present)):
+        raise UsageError(f"no uploads {unknown}; `bgb show {name}` lists them, `bgb ingest {name}` takes them in")
+    return present
 
 
-def _print_last_run(name: str, last_run: dict[str, object], stages: Sequence[str]) -> None:
+def _runs(chain: Chain, present: Sequence[str], request: "Request") -> Iterator["RunDone"]:
+    from bgb_assets.orchestration.home import open_instance
+    from bgb_assets.orchestration.runs import materialize
+
+    with open_instance(chain.settings) as instance:
+        yield from materialize(instance, chain.modality, present, request)
+
+
+def _last_run(chain: Chain) -> Mapping[str, Mapping[str, Any]]:
+    return read_summary(summary_path(chain.store.layout, chain.modality.name))
+
+
+def _add_counts(counts: Counts, run: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add what a run did to what the runs before it did: one request may need several ranges."""
+    for stage, done in run.items():
+        held = counts.setdefault(stage, dict.fromkeys((*OUTCOMES, "called", "seconds"), 0))
+        counts[stage] = {word: held[word] + done[word] for word in held}
+
+
+def _error_of(done: "RunDone") -> BgbError:
+    """Return the error of this project that failed a run, or one that quotes the first line of another."""
+    ours = _OURS.search(done.error)
+    if ours is not None:
+        return _EXIT_KINDS.get(ours[1], BgbError)(f"{ours[2]} (run {done.run_id})")
+    lines = [line.strip() for line in done.error.splitlines() if line.strip()]
+    said = lines[1] if len(lines) > 1 else "no step failed"
+    return BgbError(f"run {done.run_id} failed: {said}; `bgb ui` shows its log")
+
+
+def _print_counts(name: str, counts: Counts, stages: Sequence[str]) -> None:
     for stage in stages:
-        counts = last_run.get(stage)
-        if isinstance(counts, dict):
-            shown = ", ".join(
-                f"{counts[word]} {word}" for word in ("built", "hit", "absent", "quarantined") if counts[word]
-            )
+        if stage in counts:
+            shown = ", ".join(f"{counts[stage][word]} {word}" for word in OUTCOMES if counts[stage][word])
             typer.echo(f"{name}/{stage}: {shown or 'nothing to do'}")
 
 
@@ -146,5 +195,5 @@ def train(name: str, variant: str | None, *, force: bool) -> None:
 
 def synth(name: str, output: Path, count: int, seed: int) -> None:
     """Make synthetic uploads."""
-    truth = resolve(modality(name).synth)(output, count, seed)
-    sys.stdout.write(f"{len(truth)} synthetic {modality(name).upload_noun}s in {output}\n")
+    resolve(modality(name).synth)(output, count, seed)
+    typer.echo(f"{count} synthetic {modality(name).upload_noun}s in {output}")

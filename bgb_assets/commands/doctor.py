@@ -15,9 +15,9 @@ from pathlib import Path
 
 import typer
 
-from bgb_assets.commands.context import human_bytes, print_json
+from bgb_assets.commands.context import human_bytes, known_settings, print_json
 from bgb_assets.runtime.errors import BgbError, StoreError
-from bgb_assets.runtime.settings import RunSettings, Settings, load_settings
+from bgb_assets.runtime.settings import RunSettings, Settings
 
 PACKAGES = ("dagster", "dagster-webserver", "torch", "lightning", "pyarrow", "librosa", "soundfile", "numba", "nibabel")
 MIN_WATCHES = 8192
@@ -76,7 +76,7 @@ def _device() -> Iterator[Finding]:
 
 def _data() -> Iterator[Finding]:
     try:
-        settings = load_settings()
+        settings = known_settings()
         limits = settings.section(RunSettings(), "run")
     except BgbError as error:
         yield Finding("configuration", False, str(error), "mend it as it says")

@@ -11,27 +11,29 @@ from typing import Any
 
 import typer
 
-from bgb_assets.commands.context import chosen, human_bytes, opened_chain, print_json, split_asset
+from bgb_assets.chain import Chain
+from bgb_assets.commands.context import (
+    SECTIONS,
+    chosen,
+    human_bytes,
+    known_settings,
+    opened_chain,
+    print_json,
+    split_asset,
+)
 from bgb_assets.engine.explain import Explanation, why_fan_in, why_upload
 from bgb_assets.engine.removal import remove_upload
 from bgb_assets.engine.space import live_identities, prune, verify
 from bgb_assets.engine.status import status_of
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, STAGE_NAMES
 from bgb_assets.modalities.registry import NAMES, modality
-from bgb_assets.runtime import settings as settings_module
 from bgb_assets.runtime.errors import StoreError, UsageError
-from bgb_assets.runtime.settings import load_settings
+from bgb_assets.runtime.settings import Settings, sources
 from bgb_assets.storage.catalog import Catalog
 from bgb_assets.storage.layout import from_record
 from bgb_assets.storage.store import StageStore
 
-_SIZE = re.compile(r"^\s*([0-9.]+)\s*([KMGT]?)(i?)B?\s*$", re.IGNORECASE)
-_SECTIONS = {
-    "run": settings_module.RunSettings,
-    "inbox": settings_module.InboxSettings,
-    "freshness": settings_module.FreshnessSettings,
-    "automation": settings_module.AutomationSettings,
-}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?))?B?\s*", re.IGNORECASE)
 
 
 def status(name: str | None, *, as_json: bool) -> None:
@@ -72,12 +74,15 @@ def _print_status(value: Mapping[str, Any]) -> None:
         typer.echo(f"  last run of {stage}: {shown}; {counts['called']} stage calls")
 
 
-def show(name: str, key: str, *, as_json: bool) -> None:
-    """Print one upload and the places of its entries."""
+def show(name: str, key: str | None, *, as_json: bool) -> None:
+    """Print one upload and the places of its entries; without a key, which uploads there are."""
     with opened_chain(name, workers=0) as chain:
+        if key is None:
+            _print_uploads(chain, as_json=as_json)
+            return
         upload = chain.uploads.require(key)
         records = chain.records_of(upload)
-        value = {
+        value: dict[str, Any] = {
             "key": upload.key,
             "state": upload.state,
             "source": upload.source,
@@ -101,10 +106,23 @@ def show(name: str, key: str, *, as_json: bool) -> None:
         print_json(value)
         return
     typer.echo(f"{name} {key}: {upload.state}, from {upload.source}")
-    for stage, entry in value["entries"].items():  # type: ignore[attr-defined]
+    if upload.problem is not None:
+        typer.echo(f"  not recognised: {upload.problem.reason}; {upload.problem.remedy}")
+    for stage, entry in value["entries"].items():
         typer.echo(f"  {stage:<9} {entry['directory']}" + (f"  (absent: {entry['absent']})" if entry["absent"] else ""))
         for warning in entry["warnings"]:
             typer.echo(f"            warning: {warning}")
+
+
+def _print_uploads(chain: Chain, *, as_json: bool) -> None:
+    rows = [{"key": upload.key, "state": upload.state, "source": upload.source} for upload in chain.uploads.all()]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['key']}: {row['state']}, from {row['source']}")
+    if not rows:
+        typer.echo("none")
 
 
 def why(asset: str, key: str | None, *, as_json: bool) -> None:
@@ -134,8 +152,11 @@ def remove(name: str, key: str, *, purge: bool, yes: bool) -> None:
     with opened_chain(name, workers=0) as chain:
         upload = chain.uploads.require(key)
         if not yes:
-            what = "its files, every entry made from it, and the compacted files that hold it" if purge else "its files"
-            typer.confirm(f"Remove {name} {upload.key} ({what})?", abort=True)
+            files = (
+                "its files in the inbox" if upload.source == "inbox" else "its record; the files stay where they lie"
+            )
+            made = ", every entry made from it, and the compacted files that hold it" if purge else ""
+            typer.confirm(f"Remove {name} {upload.key} ({files}{made})?", abort=True)
         report = remove_upload(chain, key, purge=purge)
     typer.echo(f"removed {name} {key}: {report.files} files, {report.entries} entries")
     if report.remade:
@@ -144,12 +165,12 @@ def remove(name: str, key: str, *, purge: bool, yes: bool) -> None:
 
 def cache_status(*, as_json: bool) -> None:
     """Print what each stage takes, and how much of it is live."""
-    settings = load_settings()
+    settings = known_settings()
     store = StageStore(settings.data_root)
     catalog = Catalog(store.layout.catalog)
     live = live_identities(store, catalog, NAMES)
     orphans = [held.record for held in catalog.entries() if held.record.identity not in live]
-    value = {
+    value: dict[str, Any] = {
         "stages": {
             f"{name}/{stage}": {"entries": count, "bytes": size}
             for (name, stage), (count, size) in sorted(catalog.totals().items())
@@ -160,10 +181,10 @@ def cache_status(*, as_json: bool) -> None:
     if as_json:
         print_json(value)
         return
-    for stage, totals in value["stages"].items():  # type: ignore[attr-defined]
+    for stage, totals in value["stages"].items():
         typer.echo(f"{stage:<20}{totals['entries']:>8} entries {human_bytes(totals['bytes']):>12}")
-    typer.echo(f"nothing needs {len(orphans)} of them: {human_bytes(value['orphans']['bytes'])}")  # type: ignore[index]
-    typer.echo(f"free: {human_bytes(value['free_bytes'])}")  # type: ignore[arg-type]
+    typer.echo(f"nothing needs {len(orphans)} of them: {human_bytes(value['orphans']['bytes'])}")
+    typer.echo(f"free: {human_bytes(value['free_bytes'])}")
 
 
 def cache_verify(name: str | None, *, as_json: bool) -> None:
@@ -172,7 +193,7 @@ def cache_verify(name: str | None, *, as_json: bool) -> None:
     Raises:
         StoreError: Something differs.
     """
-    report = verify(StageStore(load_settings().data_root), chosen(name))
+    report = verify(StageStore(known_settings().data_root), chosen(name))
     if as_json:
         print_json({"checked": report.checked, "problems": report.problems})
     else:
@@ -189,7 +210,7 @@ def cache_prune(budget: str, *, as_json: bool) -> None:
     Raises:
         StoreError: The budget cannot be reached.
     """
-    store = StageStore(load_settings().data_root)
+    store = StageStore(known_settings().data_root)
     report = prune(store, Catalog(store.layout.catalog), NAMES, parse_bytes(budget))
     if as_json:
         print_json({**dataclasses.asdict(report), "reached": report.reached})
@@ -211,16 +232,17 @@ def parse_bytes(text: str) -> int:
     Raises:
         UsageError: It is not a size.
     """
-    match = _SIZE.match(text)
+    match = _SIZE.fullmatch(text)
     if match is None:
         raise UsageError(f"{text!r} is no size; write 50GiB, 800MB or a number of bytes")
     number, prefix, binary = match.groups()
-    return int(float(number) * (1024 if binary else 1000) ** "KMGT".find(prefix.upper() or "?").__add__(1))
+    power = "KMGT".index(prefix.upper()) + 1 if prefix else 0
+    return int(float(number) * (1024 if binary else 1000) ** power)
 
 
 def cache_rebuild() -> None:
     """Make the catalog anew."""
-    store = StageStore(load_settings().data_root)
+    store = StageStore(known_settings().data_root)
     count = Catalog(store.layout.catalog).rebuild(store, NAMES, STAGE_NAMES)
     typer.echo(f"{count} entries in the catalog")
 
@@ -246,7 +268,9 @@ def quarantine_list(name: str | None, *, as_json: bool) -> None:
 def quarantine_retry(name: str, keys: list[str] | None) -> None:
     """Forget rejections."""
     with opened_chain(name, workers=0) as chain:
-        rows = [row for row in chain.quarantine.rows() if keys is None or row.key in keys]
+        rows = [row for row in chain.quarantine.rows() if not keys or row.key in keys]
+        if unknown := sorted(set(keys or ()) - {row.key for row in rows}):
+            raise UsageError(f"{name}: not in quarantine: {unknown}; `bgb quarantine list {name}` names what is")
         for row in rows:
             chain.quarantine.remove(row.identity)
         for key in {row.key for row in rows}:
@@ -259,9 +283,9 @@ def quarantine_retry(name: str, keys: list[str] | None) -> None:
 
 def config_show(name: str | None, *, as_json: bool) -> None:
     """Print every setting with its source."""
-    settings = load_settings()
+    settings = known_settings()
     rows = [("data_root", str(settings.data_root), settings.root_source)]
-    for section, kind in _SECTIONS.items():
+    for section, kind in SECTIONS.items():
         rows += _rows(settings, kind(), section)
     for each in chosen(name):
         known = modality(each)
@@ -276,13 +300,16 @@ def config_show(name: str | None, *, as_json: bool) -> None:
         typer.echo(f"{row[0]} = {row[1]!r}  ({row[2]})")
 
 
-def _rows(settings: settings_module.Settings, defaults: Any, *path: str) -> list[tuple[str, Any, str]]:
+def _rows(settings: Settings, defaults: Any, *path: str) -> list[tuple[str, Any, str]]:
+    settings.section(defaults, *path)  # says what is wrong with a table
     table: Any = settings.tables
     for part in path:
-        table = table.get(part, {}) if isinstance(table, Mapping) else {}
+        table = table.get(part, {})
     where = f"{settings.config_path}: [{'.'.join(path)}]"
-    own = dict(table) if defaults is not None else {}
-    return [
-        (f"{'.'.join(path)}.{field}", value, source)
-        for field, value, source in settings_module.sources(defaults, own, where)
-    ]
+    rows = []
+    for field, value, source in sources(defaults, table, where):
+        if dataclasses.is_dataclass(value):
+            rows += _rows(settings, getattr(defaults, field), *path, field)
+        else:
+            rows.append((f"{'.'.join(path)}.{field}", value, source))
+    return rows

@@ -9,14 +9,15 @@ import sys
 
 import typer
 
-from bgb_assets.runtime.settings import WORKSPACE_NAME, load_settings
+from bgb_assets.commands.context import known_settings
+from bgb_assets.runtime.settings import WORKSPACE_NAME
 
 
 def ui(host: str, port: int) -> None:
     """Run `dagster dev` until it is interrupted; plain `dagster dev` with DAGSTER_HOME set is the same."""
     from bgb_assets.orchestration.home import prepare_home
 
-    settings = load_settings()
+    settings = known_settings()
     home = prepare_home(settings)
     workspace = settings.data_root.parent / WORKSPACE_NAME
     target = ["-w", str(workspace)] if workspace.is_file() else ["-m", "bgb_assets.definitions"]
