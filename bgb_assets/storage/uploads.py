@@ -281,6 +281,7 @@ def _to_json(record: UploadRecord) -> dict[str, Any]:
 
 
 def _below(record: UploadRecord, name: str) -> str:
-    # A folder's files are named below the folder; a single file by its own name.
-    prefix = f"{record.path}/"
-    return name.removeprefix(prefix) if name.startswith(prefix) else name.rsplit("/", 1)[-1]
+    # A folder's files are named below the folder, a single file by its own name, others as they lie.
+    if name == record.path:
+        return name.rsplit("/", 1)[-1]
+    return name.removeprefix(f"{record.path}/")
