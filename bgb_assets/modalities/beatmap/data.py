@@ -61,10 +61,10 @@ class WindowReader:
 
     def __call__(self, row: int, draw: Draw) -> Sample:
         """Return the arrays of one window, a pure function of the row, the draw and the stored data."""
-        bar_starts = self.store["bar_starts", row]
-        crop = draw_crop(bar_starts, self.window, draw.generator("crop"))
-        conditions = self._conditions(row, crop)
-        tokens = cut_tokens(self.store["tokens", row], bar_starts, crop, conditions)
+        whole = self.store["tokens", row]
+        edges = bar_edges(self.store["bar_starts", row], whole)
+        crop = draw_crop(edges, self.window, draw.generator("crop"))
+        tokens = cut_tokens(whole, edges, crop, self._conditions(row, crop))
         mel = cut_frames(self.store.source(row), crop, self.window.bars)
         if self.augmentation is not None:
             tokens = self._changed(tokens, draw, self.augmentation)
@@ -103,29 +103,33 @@ class WindowReader:
         return {"store": self.store, "window": self.window, "augmentation": self.augmentation}
 
 
-def draw_crop(bar_starts: NDArray[np.generic], window: WindowParams, generator: np.random.Generator) -> Crop:
-    """Return a random crop; only one at the song's start has no context.
+def bar_edges(bar_starts: NDArray[np.generic], tokens: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Return where each bar of a sequence begins and the last one ends, (bars + 1,)."""
+    return np.append(bar_starts, len(tokens) - 1).astype(np.int64)
+
+
+def draw_crop(edges: NDArray[np.int64], window: WindowParams, generator: np.random.Generator) -> Crop:
+    """Return a random crop of the bars between `edges`; only one at the song's start has no context.
 
     The last crops are shorter than a window, as the last window of a generated song may be. A crop of more than
-    `max_tokens` loses bars at its end, but for its first.
+    `max_tokens` loses bars at its end, but for the first that is asked for.
     """
-    bars = len(bar_starts)
+    bars = len(edges) - 1
     start = int(generator.integers(0, max(1, bars - window.shortest_bars + 1)))
     stop = min(start + window.bars, bars)
     context = min(window.context_bars, stop - start - 1) if start else 0
     room = window.max_tokens - v.HEADER_LENGTH - 1
-    while stop - start > context + 1 and stop < bars and int(bar_starts[stop]) - int(bar_starts[start]) > room:
+    while stop - start > context + 1 and edges[stop] - edges[start] > room:
         stop -= 1
     return Crop(start, stop, context)
 
 
 def cut_tokens(
-    tokens: NDArray[np.generic], bar_starts: NDArray[np.generic], crop: Crop, conditions: NDArray[np.int16]
+    tokens: NDArray[np.generic], edges: NDArray[np.int64], crop: Crop, conditions: NDArray[np.int16]
 ) -> NDArray[np.int16]:
     """Return the sequence of a crop: BOS, the conditions, its bars, EOS."""
-    first = int(bar_starts[crop.start])
-    last = int(bar_starts[crop.stop]) if crop.stop < len(bar_starts) else len(tokens) - 1
-    return np.concatenate([[v.BOS], conditions, tokens[first:last], [v.EOS]]).astype(np.int16)
+    bars = tokens[edges[crop.start] : edges[crop.stop]]
+    return np.concatenate([[v.BOS], conditions, bars, [v.EOS]]).astype(np.int16)
 
 
 def cut_frames(mel: NDArray[np.generic] | None, crop: Crop, bars: int) -> NDArray[np.float16]:

@@ -27,9 +27,9 @@ from bgb_assets.modalities.beatmap.variants import WindowParams
 
 Float64 = NDArray[np.float64]
 
-PACE_GAIN = 1.0
+PACE_GAIN = 2.0
 """Logits that POS gains for every bar's worth of notes that are owed."""
-PACE_LIMIT = 4.0
+PACE_LIMIT = 6.0
 
 _LONGEST_EVENT = 16
 """More tokens than the rest of an event, with its POS, can take."""

@@ -56,6 +56,18 @@ class KeysValues:
         return self.keys[:, :, :end], self.values[:, :, :end]
 
 
+class Norm(nn.Module):
+    """Root mean square norm, always in float32: in mixed precision torch 2.13 warns and takes a slow path otherwise."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return (..., d) of root mean square 1, scaled."""
+        return functional.rms_norm(inputs.float(), self.weight.shape, self.weight, NORM_EPS)
+
+
 class Attention(nn.Module):
     """Attention without biases; keys and values can be made once and kept."""
 
@@ -101,10 +113,10 @@ class ConvolutionModule(nn.Module):
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
-        self.before = nn.RMSNorm(width, NORM_EPS)
+        self.before = Norm(width)
         self.gate = nn.Linear(width, 2 * width, bias=False)
         self.frames = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width, bias=False)
-        self.after = nn.RMSNorm(width, NORM_EPS)
+        self.after = Norm(width)
         self.out = nn.Linear(width, width, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -120,10 +132,10 @@ class EncoderBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int, kernel: int, dropout: float) -> None:
         super().__init__()
-        self.norm_attention = nn.RMSNorm(width, NORM_EPS)
+        self.norm_attention = Norm(width)
         self.attention = Attention(width, heads)
         self.convolution = ConvolutionModule(width, kernel) if kernel else None
-        self.norm_feed_forward = nn.RMSNorm(width, NORM_EPS)
+        self.norm_feed_forward = Norm(width)
         self.feed_forward = FeedForward(width, hidden)
         self.dropout = nn.Dropout(dropout)
 
@@ -143,11 +155,11 @@ class DecoderBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.norm_self = nn.RMSNorm(width, NORM_EPS)
+        self.norm_self = Norm(width)
         self.self_attention = Attention(width, heads)
-        self.norm_cross = nn.RMSNorm(width, NORM_EPS)
+        self.norm_cross = Norm(width)
         self.cross_attention = Attention(width, heads)
-        self.norm_feed_forward = nn.RMSNorm(width, NORM_EPS)
+        self.norm_feed_forward = Norm(width)
         self.feed_forward = FeedForward(width, hidden)
         self.dropout = nn.Dropout(dropout)
 

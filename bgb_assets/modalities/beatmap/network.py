@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.layers import NORM_EPS, DecoderBlock, EncoderBlock, KeysValues, turn
+from bgb_assets.modalities.beatmap.layers import DecoderBlock, EncoderBlock, KeysValues, Norm, turn
 from bgb_assets.modalities.beatmap.variants import Shape
 
 MEL_COLUMNS = 81
@@ -45,10 +45,10 @@ class Network(nn.Module):
         self.encoder = nn.ModuleList(
             EncoderBlock(width, heads, hidden, shape.kernel, dropout) for _ in range(shape.encoder_blocks)
         )
-        self.encoder_norm = nn.RMSNorm(width, NORM_EPS)
+        self.encoder_norm = Norm(width)
         self.embedding = nn.Embedding(v.SIZE, width)
         self.decoder = nn.ModuleList(DecoderBlock(width, heads, hidden, dropout) for _ in range(shape.decoder_blocks))
-        self.decoder_norm = nn.RMSNorm(width, NORM_EPS)
+        self.decoder_norm = Norm(width)
         self.dropout = nn.Dropout(dropout)
         # The embedding is the output too: with this scale the first logits are near 0 and none is sure.
         nn.init.normal_(self.embedding.weight, std=width**-0.5)

@@ -1,0 +1,130 @@
+import dataclasses
+import zipfile
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from bgb_assets.modalities.beatmap import vocabulary as v
+from bgb_assets.modalities.beatmap.difficulty import Difficulty, read_audio_data, read_difficulty
+from bgb_assets.modalities.beatmap.folder import open_folder
+from bgb_assets.modalities.beatmap.generate import generate
+from bgb_assets.modalities.beatmap.info import parse_info
+from bgb_assets.modalities.beatmap.network import Network
+from bgb_assets.modalities.beatmap.quality import collisions
+from bgb_assets.modalities.beatmap.reading import read_json
+from bgb_assets.modalities.beatmap.tempo import tempo_from_events
+from bgb_assets.modalities.beatmap.variants import TINY, Shape, WindowParams
+from bgb_assets.runtime.errors import BadInput
+from bgb_assets.storage.digests import as_plain
+from bgb_assets.training.model_directory import write_model_directory
+from bgb_assets_tests.fixtures import shared_data
+
+RATE_HZ = 22_050
+PARAMS = dataclasses.replace(
+    TINY,
+    shape=Shape(width=32, heads=1, hidden=64, encoder_blocks=1, decoder_blocks=1, kernel=0),
+    window=WindowParams(bars=4, context_bars=1, redo_bars=1, max_tokens=64),
+)
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    torch.manual_seed(0)
+    out = tmp_path_factory.mktemp("model")
+    upstream = {"vocabulary": v.digest(), "tokens": {"kinds": ["notes", "bombs", "arcs", "chains"]}}
+    config = {"variant": "tiny", "params": as_plain(PARAMS), "seed": 0, "upstream": upstream, "lineage": {}}
+    write_model_directory(out, Network(PARAMS.shape), config, {}, "card", {})
+    return out
+
+
+def write_clicks(path, times_s, seconds):
+    samples = np.random.default_rng(0).normal(0, 0.002, (round(seconds * RATE_HZ), 2))
+    click = np.exp(-np.arange(800) / 120) * np.sin(2 * np.pi * 1_500 * np.arange(800) / RATE_HZ)
+    for time in times_s:
+        start = round(time * RATE_HZ)
+        piece = samples[start : start + len(click)]
+        piece += 0.8 * click[: len(piece), None]
+    soundfile.write(path, samples, RATE_HZ, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture
+def clicks(tmp_path):
+    return write_clicks(tmp_path / "clicks.wav", np.arange(0.2, 12.0, 0.5), 12.0)
+
+
+def read_back(directory):
+    folder = open_folder(directory)
+    song = parse_info(read_json(folder.path(folder.info), folder.info), folder.info)
+    made = [read_difficulty(folder, song, info, read_audio_data(folder, song)) for info in song.difficulties]
+    assert all(isinstance(one, Difficulty) and one.warnings == () for one in made)
+    return song, made
+
+
+@pytest.mark.parametrize("version", ["v3", "v4"])
+def test_a_song_becomes_a_map_that_reads_without_warning(model_dir, clicks, tmp_path, version):
+    report = generate(clicks, model_dir, ["Hard", "expert+"], out=tmp_path / "map", seed=1, version=version)
+    song, made = read_back(tmp_path / "map")
+    assert [one.info.difficulty for one in made] == ["Hard", "ExpertPlus"]
+    assert song.bpm == pytest.approx(120.0, abs=0.02)
+    for one, written in zip(made, report.difficulties, strict=True):
+        objects = one.parsed.objects
+        assert len(objects["notes"]["beat"]) == written.quality.notes > 0
+        assert collisions(objects) == 0
+        first = min(columns["beat"].min() for columns in objects.values() if len(columns["beat"]))
+        assert one.tempo.time(first) >= 2.0 - 1e-6
+    assert "Hard: " in report.lines()[1]
+
+
+def test_beat_0_lies_on_a_beat_of_the_music(model_dir, clicks, tmp_path):
+    report = generate(clicks, model_dir, ["Hard"], out=tmp_path / "map", seed=1)
+    song, _ = read_back(tmp_path / "map")
+    samples, rate_hz = soundfile.read(tmp_path / "map" / song.audio_file, always_2d=True)
+    assert len(samples) / rate_hz == pytest.approx(12.0 + report.silence_s, abs=1e-3)
+    loud = np.flatnonzero(np.abs(samples[:, 0]) > 0.3)[0] / rate_hz
+    assert (loud + 0.02) % 0.5 < 0.04
+
+
+def test_equal_arguments_give_equal_bytes_and_another_seed_another_map(model_dir, clicks, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        generate(clicks, model_dir, ["Hard"], out=tmp_path / f"{name}.zip", seed=seed, nps=2.0)
+    a, b, c = ((tmp_path / f"{name}.zip").read_bytes() for name in "abc")
+    assert a == b != c
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist()[0] == "Info.dat"
+
+
+def test_a_given_tempo_map_is_kept(model_dir, clicks, tmp_path):
+    tempo = tempo_from_events(120.0, [8.0], [100.0]).tempo
+    report = generate(clicks, model_dir, ["Hard"], out=tmp_path / "map", tempo=tempo, seed=1)
+    _, (one,) = read_back(tmp_path / "map")
+    assert report.tempo is None
+    beats = round(report.silence_s * 2)
+    assert report.silence_s == pytest.approx(beats / 2)
+    assert one.tempo.beats.tolist() == [0.0, 8.0 + beats]
+    assert one.tempo.bpms.tolist() == [120.0, 100.0]
+
+
+def test_a_clip_shorter_than_a_bar_is_padded_to_one(model_dir, tmp_path):
+    song = write_clicks(tmp_path / "short.wav", [0.0, 0.5], 1.0)
+    report = generate(song, model_dir, ["Hard"], out=tmp_path / "map", bpm=120, seed=1)
+    assert report.difficulties[0].quality.notes > 0
+
+
+def test_what_cannot_be_mapped_is_refused(model_dir, clicks, tmp_path):
+    soundfile.write(tmp_path / "silent.wav", np.zeros(RATE_HZ), RATE_HZ)
+    with pytest.raises(BadInput, match="is silent"):
+        generate(tmp_path / "silent.wav", model_dir, ["Hard"], out=tmp_path / "map")
+    with pytest.raises(BadInput, match="bpm must be 'auto' or a number from 30 to 500, got 'fast'"):
+        generate(clicks, model_dir, ["Hard"], out=tmp_path / "map", bpm="fast")
+    with pytest.raises(BadInput, match="unknown difficulty 'Nightmare'"):
+        generate(clicks, model_dir, ["Nightmare"], out=tmp_path / "map")
+    with pytest.raises(BadInput, match="map format must be one of v2, v3, v4, got 'v5'"):
+        generate(clicks, model_dir, ["Hard"], out=tmp_path / "map", version="v5", seed=1)
+    (trumpet,) = (shared_data("beatmap") / "audio").glob("sorohanro_-_solo-trumpet-06.ogg")
+    with pytest.raises(BadInput, match=r"no steady tempo found .*; give it with --bpm or --tempo-map"):
+        generate(trumpet, model_dir, ["Hard"], out=tmp_path / "map")
+    assert not (tmp_path / "map").exists()

@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+
+from bgb_assets.modalities.beatmap import vocabulary as v
+from bgb_assets.modalities.beatmap.objects import KINDS, PLAYED_KINDS, empty_objects
+from bgb_assets.modalities.beatmap.tokenizer import decode, encode, encode_map, header
+from bgb_assets.runtime.errors import BadInput, ContractError
+from bgb_assets_tests.modalities.beatmap.objects_case import random_objects, real_maps
+from bgb_assets_tests.modalities.beatmap.plain_tokenizer import encode_plainly
+
+HEADER = header("Expert", "Standard", 6.0, 128.0, v.any_of(v.QUAL))
+GRID_KINDS = ("notes", "bombs", "arcs", "chains")
+
+
+def rows(columns, *names):
+    return sorted(zip(*(columns[name].tolist() for name in names), strict=True))
+
+
+def test_token_counts_of_real_maps():
+    counts = []
+    for one in real_maps():
+        objects = one.parsed.objects
+        made = [
+            encode_map(objects, HEADER, kinds=kinds, fine=fine)
+            for kinds, fine in ((("notes",), False), (PLAYED_KINDS, False), (PLAYED_KINDS, True))
+        ]
+        counts.append(tuple(len(encoded.sequences.ids) for encoded in made))
+        dropped = {"wall_shape": [380]} if one.info.characteristic == "OneSaber" else {}
+        assert {reason: count.tolist() for reason, count in made[1].dropped.items()} == dropped
+    assert sorted(counts) == [
+        (578, 2003, 2016),
+        (797, 2200, 2213),
+        (1005, 2430, 2444),
+        (1310, 2451, 2460),
+        (1666, 2770, 2795),
+        (2694, 3143, 3196),
+        (4228, 5116, 5166),
+    ]
+
+
+def test_real_maps_survive_fine_tokens():
+    for one in real_maps():
+        objects = one.parsed.objects
+        back = decode(encode_map(objects, HEADER, fine=True).sequences.ids)
+        for kind in GRID_KINDS:
+            assert len(back[kind]["beat"]) == len(objects[kind]["beat"])
+            assert np.abs(np.sort(back[kind]["beat"]) - np.sort(objects[kind]["beat"])).max(initial=0) <= 1 / 1920
+        names = ("x", "y", "color", "cut_direction")
+        assert rows(back["notes"], *names) == rows(objects["notes"], *names)
+        assert sorted(back["notes"]["angle_deg"] % 360) == sorted(objects["notes"]["angle_deg"] % 360)
+
+
+def test_real_maps_keep_every_note_in_plain_tokens():
+    for one in real_maps():
+        notes = one.parsed.objects["notes"]
+        back = decode(encode_map(one.parsed.objects, HEADER).sequences.ids)["notes"]
+        assert len(back["beat"]) == len(notes["beat"])
+        assert np.abs(np.sort(back["beat"]) - np.sort(notes["beat"])).max() <= 1 / 96 + 1e-9
+        turned = (back["angle_deg"][:, None] - notes["angle_deg"][None] + 180) % 360 - 180
+        assert np.abs(turned).min(axis=1).max() <= 2.5
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_random_maps_survive(fine):
+    for seed in range(100):
+        objects = random_objects(seed)
+        encoded = encode_map(objects, HEADER, fine=fine)
+        assert encoded.dropped == {}
+        back = decode(encoded.sequences.ids)
+        for kind in PLAYED_KINDS:
+            names = [name for name in KINDS[kind] if name != "angle_deg"]
+            held, wanted = rows(back[kind], *names), rows(objects[kind], *names)
+            assert np.allclose(np.array(held, float), np.array(wanted, float), atol=1e-9)
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_whole_columns_give_what_objects_one_by_one_give(fine):
+    for seed in range(60):
+        objects = random_objects(seed, grid_beats=(1 / 4, 1 / 3, 1 / 7, 1 / 960), wild=seed % 2 == 1)
+        for bars in (-1, 30):
+            encoded = encode_map(objects, HEADER, bars, fine=fine)
+            plain, dropped = encode_plainly(objects, HEADER, bars, fine=fine)
+            assert encoded.sequences.ids.tolist() == plain
+            lost = sum(int(count[0]) for reason, count in encoded.dropped.items() if reason != "repeated")
+            assert lost <= dropped
+
+
+def test_many_maps_at_once_are_each_map_alone():
+    maps = [random_objects(seed, wild=seed % 3 == 0) for seed in range(12)] + [empty_objects()]
+    order = np.random.default_rng(0)
+    tables, owners = {}, {}
+    for kind in PLAYED_KINDS:
+        joined = {name: np.concatenate([one[kind][name] for one in maps]) for name in maps[0][kind]}
+        owner = np.repeat(np.arange(len(maps)), [len(one[kind]["beat"]) for one in maps])
+        shuffled = order.permutation(len(owner))
+        tables[kind] = {name: column[shuffled] for name, column in joined.items()}
+        owners[kind] = owner[shuffled]
+    together = encode(tables, owners, [HEADER] * len(maps), [40] * len(maps)).sequences
+    for number, one in enumerate(maps):
+        alone = encode_map(one, HEADER, 40).sequences
+        whole = slice(*together.offsets[number : number + 2])
+        bars = slice(*together.bar_offsets[number : number + 2])
+        assert np.array_equal(together.ids[whole], alone.ids)
+        assert np.array_equal(together.bar_starts[bars], alone.bar_starts)
+        assert (together.ids[whole][together.bar_starts[bars]] == v.BAR).all()
+
+
+def test_stacks_and_a_hand_twice_at_one_time_are_kept():
+    objects = empty_objects()
+    columns = {"beat": [1.0] * 4, "x": [0, 0, 1, 3], "y": [0, 1, 0, 2], "color": [0, 0, 0, 1]}
+    columns |= {"cut_direction": [1, 1, 1, 0], "angle_deg": [0, 158, 0, -3], "fake": [False] * 4}
+    objects["notes"] = {name: np.array(value) for name, value in columns.items()}
+    ids = encode_map(objects, HEADER, fine=True).sequences.ids
+    names = [v.name_of(int(token)) for token in ids[6:]]
+    assert names[:3] == ["BAR", "POS_48", "NOTE_1"]
+    assert names[3:6] == ["NOTE_10", "ANGLE_66", "ANGF_0"]
+    assert names[6:] == ["NOTE_28", "NOTE_207", "ANGLE_34", "ANGF_3", "EOS"]
+
+
+def test_what_is_not_encoded_is_counted_once_by_reason():
+    objects = empty_objects()
+    columns = {"beat": [0.0, -1.0, 1.0, 2.0, 2.0, 3.0], "x": [0, 9, 1000, 1, 1, 2], "y": [0] * 6}
+    columns |= {"color": [0] * 6, "cut_direction": [1, 1, 1, 45, 1, 1], "angle_deg": [0] * 6}
+    columns |= {"fake": [False, False, False, False, True, False]}
+    objects["notes"] = {name: np.array(value) for name, value in columns.items()}
+    encoded = encode_map(objects, HEADER)
+    assert {reason: int(count[0]) for reason, count in encoded.dropped.items()} == {
+        "before_start": 1,
+        "out_of_grid": 1,
+        "cut_direction": 1,
+        "fake": 1,
+    }
+    assert len(decode(encoded.sequences.ids)["notes"]["beat"]) == 2
+    cut_off = encode_map(objects, HEADER, bars=0)
+    assert int(cut_off.dropped["after_audio"][0]) == 2
+    assert cut_off.sequences.ids.tolist() == [*HEADER, v.EOS]
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ContractError, match="lights"):
+        encode_map(empty_objects(), HEADER, kinds=("notes", "lights"))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ([v.BAR, 300], "NOTE_12, an event without BAR and POS"),
+        ([v.BAR, 96, v.LENB.start], "belongs to no event"),
+        ([v.BAR, 96, v.ARC, 300, v.LENB.start, v.EOS], "no whole object"),
+        ([v.BAR, 96, 516, v.LENT.start], "no whole object"),
+        ([v.BAR, 96, 300, 701, 701], "no whole object"),
+        ([v.BAR, 96, 300, v.BAR, 97, 701], "belongs to no event"),
+        ([900], "tokens must be 0 to 831"),
+    ],
+)
+def test_a_malformed_sequence_is_refused(body, message):
+    with pytest.raises(BadInput, match=message):
+        decode([*HEADER, *body])
