@@ -252,7 +252,7 @@ def quarantine_list(name: str | None, *, as_json: bool) -> None:
     rows = []
     for each in chosen(name):
         with opened_chain(each, workers=0) as chain:
-            rows += [dataclasses.asdict(row) for row in chain.quarantine.rows()]
+            rows += [dataclasses.asdict(row) for row in chain.rejections()]
     if as_json:
         print_json(rows)
         return
@@ -301,7 +301,8 @@ def config_show(name: str | None, *, as_json: bool) -> None:
 
 
 def _rows(settings: Settings, defaults: Any, *path: str) -> list[tuple[str, Any, str]]:
-    settings.section(defaults, *path)  # says what is wrong with a table
+    if defaults is None:  # a stage without params; that of a model holds one table per variant
+        return []
     table: Any = settings.tables
     for part in path:
         table = table.get(part, {})
