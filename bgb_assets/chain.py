@@ -90,12 +90,26 @@ class Chain:
             summary.save(summary_path(self.store.layout, self.modality.name))
         check_quarantined(self.modality.name, rejections, summary.uploads, self.limits)
 
-    def survey(self) -> Iterator[Plan]:
+    def survey(self, keys: Sequence[str] | None = None) -> Iterator[Plan]:
         """Yield, for every present upload, how far its entries are current; changes nothing, opens no data file."""
         books = Bookkeeper(self.store, self.catalog, self.uploads, self.quarantine)
         order = Order(frozenset(PER_UPLOAD_STAGES), frozenset())
-        for keys in _batches(self.uploads.keys()):
-            yield from self._followed(self._present(keys), order, books)
+        for batch in _batches(self.uploads.keys() if keys is None else keys):
+            yield from self._followed(self._present(batch), order, books)
+
+    def rejections(self) -> Iterator[Rejection]:
+        """Yield the row of every present upload that is rejected as it lies there now, by key.
+
+        Rows of uploads that were mended or left stay on disk, as an entry does, and hold again should the same
+        bytes come back.
+        """
+        # A rejected upload has no entry at that stage: only those few are followed.
+        everyone = self.uploads.all()
+        unfinished = [u.key for u in everyone if u.state == PRESENT and not u.entries.keys() >= set(PER_UPLOAD_STAGES)]
+        for plan in self.survey(unfinished):
+            row = plan.rejection or self.quarantine.get(plan.identity)
+            if row is not None:
+                yield row.for_upload(plan.upload.key)
 
     def _outcomes(self, keys: Sequence[str], order: Order) -> Iterator[UploadOutcome]:
         """Yield what needs no work, then hand the rest out. Of the rest only the keys are kept, however many."""

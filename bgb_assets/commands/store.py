@@ -268,7 +268,7 @@ def quarantine_list(name: str | None, *, as_json: bool) -> None:
 def quarantine_retry(name: str, keys: list[str] | None) -> None:
     """Forget rejections."""
     with opened_chain(name, workers=0) as chain:
-        rows = [row for row in chain.quarantine.rows() if not keys or row.key in keys]
+        rows = [row for row in chain.rejections() if not keys or row.key in keys]
         if unknown := sorted(set(keys or ()) - {row.key for row in rows}):
             raise UsageError(f"{name}: not in quarantine: {unknown}; `bgb quarantine list {name}` names what is")
         for row in rows:

@@ -59,7 +59,7 @@ class Plan:
             self.records[record.stage] = record
         else:
             row = quarantine.get(self.identity) if self.identity in books.rejected_identities else None
-            self.rejection = row if row is not None and not row.retried else None
+            self.rejection = row.for_upload(self.upload.key) if row is not None and not row.retried else None
             self.missed = self.rejection is None
 
     def task(self, root: Path, modality: Modality, order: Order) -> WalkTask:

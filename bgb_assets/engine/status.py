@@ -19,7 +19,7 @@ def status_of(chain: Chain) -> dict[str, Any]:
     name = chain.modality.name
     records = list(chain.uploads.all())
     totals = chain.catalog.totals()
-    rows = list(chain.quarantine.rows())
+    rows = list(chain.rejections())
     heads = heads_of(chain.store.layout, name).all()
     return {
         "modality": name,

@@ -99,7 +99,7 @@ class Walker:
                 return outcome_of(held, called=False, parts=tuple(parts_of(self.store, held).values()))
             row = self._quarantine.get(identity)
             if row is not None and not row.retried:
-                return rejected(stage.name, row)
+                return rejected(stage.name, row.for_upload(self.task.upload.key))
         problem = self.task.upload.problem
         if problem is not None and any(iterate_reads(stage, UPLOAD)):
             row = self._row(stage.name, identity, problem.kind, problem.reason, problem.remedy)

@@ -45,15 +45,34 @@ def upload_check_specs(modality: Modality) -> list[dg.AssetCheckSpec]:
 
 def upload_check_results(chain: Chain, selected: Iterable[dg.AssetCheckKey]) -> Iterator[dg.AssetCheckResult]:
     """Evaluate the selected checks over all present uploads, whichever the run was about."""
-    present = {record.key for record in chain.uploads.all() if record.state == PRESENT}
-    rows = [row for row in chain.quarantine.rows() if row.key in present]
+    present = sum(record.state == PRESENT for record in chain.uploads.all())
+    rows = list(chain.rejections())
     for key in sorted(selected):
         stage = key.asset_key.path[-1]
         if key.name == DELETIONS:
             yield _deletions_result(chain, key)
         else:
             limit = PER_UPLOAD_STAGES.index(stage)
-            yield quarantine_result([r for r in rows if PER_UPLOAD_STAGES.index(r.stage) <= limit], len(present), key)
+            yield quarantine_result([r for r in rows if PER_UPLOAD_STAGES.index(r.stage) <= limit], present, key)
+
+
+def upload_check_evaluations(chain: Chain) -> list[dg.AssetCheckEvaluation]:
+    """Evaluate all checks of the uploads outside a run: for the sensor, when uploads went or must not go."""
+    keys = [spec.key for spec in upload_check_specs(chain.modality)]
+    return [_evaluation(result) for result in upload_check_results(chain, keys)]
+
+
+def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    assert result.asset_key is not None  # for mypy: each result here
+    assert result.check_name is not None  # names what it is about
+    return dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=result.passed,
+        metadata=result.metadata,
+        severity=result.severity,
+        description=result.description,
+    )
 
 
 def quarantine_result(rows: Sequence[Rejection], uploads: int, key: dg.AssetCheckKey) -> dg.AssetCheckResult:

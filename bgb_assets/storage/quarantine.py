@@ -5,7 +5,7 @@ next two runs. Belongs here: the rows. Does not belong here: what counts as bad 
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -37,6 +37,11 @@ class Rejection:
     def retried(self) -> bool:
         """Whether the next run tries again although nothing changed."""
         return self.kind == "crash" and self.attempts <= CRASH_RETRIES
+
+    def for_upload(self, key: str) -> "Rejection":
+        """Return the row as it holds for another upload of the same identity."""
+        reason = self.reason.removeprefix(f"{self.modality}/{self.stage} {self.key!r}: ")
+        return replace(self, key=key, reason=f"{self.modality}/{self.stage} {key!r}: {reason}")
 
 
 class Quarantine:
