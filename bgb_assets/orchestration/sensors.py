@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 from bgb_assets.chain import Chain
 from bgb_assets.engine.ingest import Ingest
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, Modality
 from bgb_assets.orchestration.assets import DATA_VERSION_TAG
+from bgb_assets.orchestration.checks import upload_check_evaluations
 from bgb_assets.orchestration.partitions import (
     RANGE_END_TAG,
     RANGE_START_TAG,
@@ -31,6 +33,13 @@ from bgb_assets.storage.digests import sha256_json
 from bgb_assets.storage.uploads import PRESENT, UploadRecord
 
 MODALITY_TAG = "bgb/modality"
+ACTIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 ASK_AGAIN_S = 900.0
 """An upload that was asked for and still has no outcome is asked for again, when no run is under way."""
 
@@ -65,33 +74,46 @@ def _uploads_sensor(modality: Modality, settings: Settings, status: dg.DefaultSe
         report = ingest.apply(fingerprint=False)
         for key, paths in report.collided.items():
             context.log.warning(f"refused {key!r}: {paths} cannot be told apart; rename all but one")
+        for path, reason in report.refused.items():
+            context.log.warning(f"refused {path!r}: {reason}")
         if report.held:
             context.log.warning(f"nothing is deleted: {report.held}")
-        return _look(context, chain, ingest.settings)
+        return look(context.instance, chain, context.cursor, ingest.settings.max_ranges, held_back=report.held)
 
     return uploads_sensor
 
 
-def _look(context: dg.SensorEvaluationContext, chain: Chain, settings: InboxSettings) -> dg.SensorResult:
+def look(
+    instance: dg.DagsterInstance, chain: Chain, cursor: str | None, max_ranges: int, held_back: str | None = None
+) -> dg.SensorResult:
+    """Return what the upload records ask for: partitions, ranged runs, and news of what is gone.
+
+    Args:
+        cursor: What the last look returned as its cursor.
+        max_ranges: Most runs to ask for.
+        held_back: Why nothing is deleted now, or None.
+    """
     name = chain.modality.name
     records = list(chain.uploads.all())
-    present = [record.key for record in records if record.state == PRESENT]
-    held = context.instance.get_dynamic_partitions(partitions_name(name))
-    added, deleted = partition_changes(held, present)
-    cursor = _read_cursor(context.cursor)
-    wanted, asked = _to_ask(context.instance, name, records, cursor["asked"])
-    gone = sha256_json(sorted(record.key for record in records if record.state != PRESENT))
+    seen = _read_cursor(cursor)
+    held = instance.get_dynamic_partitions(partitions_name(name))
+    added, deleted = partition_changes(held, [record.key for record in records if record.state == PRESENT])
+    if deleted and is_under_way(instance, name):
+        deleted = []  # a run whose range begins or ends with a partition that is gone would fail
+    wanted, asked = _to_ask(instance, name, records, seen["asked"])
+    gone = _digest_of_gone(records)
+    news = (gone, held_back) != (seen["gone"], seen["held"])
     ordered = [key for key in held if key not in set(deleted)] + added
-    partitions = upload_partitions(name)
-    requests = [
-        *([partitions.build_add_request(added)] if added else []),
-        *([partitions.build_delete_request(deleted)] if deleted else []),
-    ]
+    requests = [_run_request(name, first, last) for first, last in ranges(ordered, wanted, max_ranges)]
     return dg.SensorResult(
-        run_requests=[_run_request(name, first, last) for first, last in ranges(ordered, wanted, settings.max_ranges)],
-        dynamic_partitions_requests=requests,
-        asset_events=[_inbox_event(name, gone)] if gone != cursor["gone"] and cursor["gone"] is not None else [],
-        cursor=json.dumps({"asked": asked, "gone": gone}),
+        run_requests=requests,
+        skip_reason=None if requests else f"nothing to ask for: {len(held)} {chain.modality.upload_noun}s are known",
+        dynamic_partitions_requests=_partition_requests(name, added, deleted),
+        asset_events=[
+            *([_inbox_event(name, gone)] if gone != seen["gone"] else []),
+            *(upload_check_evaluations(chain) if news else []),
+        ],
+        cursor=json.dumps({"asked": asked, "gone": gone, "held": held_back}),
     )
 
 
@@ -102,7 +124,7 @@ def _to_ask(
     pending = {r.key: sha256_json(r.files)[:16] for r in records if r.state == PRESENT and r.pending}
     now = time.time()
     late = {key for key, (digest, at_s) in asked.items() if pending.get(key) == digest and now - at_s > ASK_AGAIN_S}
-    if late and _under_way(instance, modality):
+    if late and is_under_way(instance, modality):
         late = set()
     fresh = {key for key, digest in pending.items() if key not in asked or asked[key][0] != digest}
     wanted = fresh | late
@@ -110,9 +132,30 @@ def _to_ask(
     return wanted, {**still, **{key: [pending[key], now] for key in wanted}}
 
 
-def _under_way(instance: dg.DagsterInstance, modality: str) -> bool:
-    active = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-    return bool(instance.get_run_ids(dg.RunsFilter(statuses=active, tags={MODALITY_TAG: modality}), limit=1))
+def is_under_way(instance: dg.DagsterInstance, modality: str) -> bool:
+    """Say whether a run over a modality's uploads is queued or at work, or a backfill; whoever asked for it."""
+    assets = {asset_key(modality, stage) for stage in PER_UPLOAD_STAGES}
+    runs = instance.get_runs(dg.RunsFilter(statuses=ACTIVE))
+    backfills = instance.get_backfills(BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED]))
+    return any(assets & set(run.asset_selection or ()) for run in runs) or any(
+        assets & set(backfill.asset_selection or ()) for backfill in backfills
+    )
+
+
+def _digest_of_gone(records: Sequence[UploadRecord]) -> str:
+    return sha256_json(sorted(record.key for record in records if record.state != PRESENT))
+
+
+def _partition_requests(
+    modality: str, added: Sequence[str], deleted: Sequence[str]
+) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
+    partitions = upload_partitions(modality)
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+    if added:
+        requests.append(partitions.build_add_request(added))
+    if deleted:
+        requests.append(partitions.build_delete_request(deleted))
+    return requests
 
 
 def _run_request(modality: str, first: str, last: str) -> dg.RunRequest:
@@ -127,4 +170,5 @@ def _inbox_event(modality: str, digest: str) -> dg.AssetMaterialization:
 
 
 def _read_cursor(text: str | None) -> dict[str, Any]:
-    return json.loads(text) if text else {"asked": {}, "gone": None}
+    # What went before the first look counts as news too: it is compared with nothing gone.
+    return {"asked": {}, "gone": _digest_of_gone(()), "held": None, **(json.loads(text) if text else {})}

@@ -12,35 +12,68 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bgb_assets.engine.summary import read_summary, summary_path
+from bgb_assets.storage.heads import heads_of
+from bgb_assets.storage.layout import Layout
+from bgb_assets.storage.store import StageStore
 from bgb_assets_tests.fixtures import REPOSITORY
 
 START_LIMIT_S = 90.0
 
 
+@dataclass(frozen=True)
+class Event:
+    """The newest materialization of one partition."""
+
+    data_version: str
+    run: str
+    metadata: dict[str, str]
+
+
 @dataclass
 class Live:
-    """A running web UI and daemon."""
+    """A running web UI and daemon.
+
+    Attributes:
+        module: The name of the code location.
+    """
 
     url: str
     data_root: Path
     log: Path
     process: subprocess.Popen[bytes]
+    module: str
+
+    @property
+    def inbox(self) -> Path:
+        """The folder that the sensor watches."""
+        return self.data_root / "inbox" / "beatmap"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that make a command work on the same data and instance."""
+        return environment_of(self.data_root)
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """Run a GraphQL query; raises on errors."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)
         if answer.get("errors"):
             raise RuntimeError(str(answer["errors"])[:2000])
         return answer["data"]
+
+    def node(self, asset: str, fields: str) -> dict[str, Any]:
+        """Return fields of an asset."""
+        query = "query($key: AssetKeyInput!){assetNodeOrError(assetKey:$key){... on AssetNode{%s}}}" % fields  # noqa: UP031
+        return self.ask(query, key={"path": asset.split("/")})["assetNodeOrError"]
 
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs, newest first: status, assets and tags."""
@@ -60,27 +93,88 @@ class Live:
 
     def partitions(self, asset: str) -> dict[str, set[str]]:
         """Return materialized, failed and missing partitions of an asset."""
-        path = asset.split("/")
+        fields = "materializedPartitions failedPartitions unmaterializedPartitions"
+        node = self.node(asset, f"assetPartitionStatuses{{... on DefaultPartitionStatuses{{{fields}}}}}")
+        return {name.removesuffix("Partitions"): set(keys) for name, keys in node["assetPartitionStatuses"].items()}
+
+    def events(self, asset: str, keys: Iterable[str]) -> dict[str, Event]:
+        """Return the newest materialization of each partition that has one."""
+        metadata = "metadataEntries{label ... on TextMetadataEntry{text}}"
         data = self.ask(
-            "query($key: AssetKeyInput!){assetNodeOrError(assetKey:$key){... on AssetNode{"
-            "assetPartitionStatuses{... on DefaultPartitionStatuses{materializedPartitions failedPartitions "
-            "unmaterializedPartitions}}}}}",
-            key={"path": path},
+            "query($key: AssetKeyInput!, $keys: [String!]!){assetNodeOrError(assetKey:$key){... on AssetNode{"
+            f"latestMaterializationByPartition(partitions:$keys){{partition runId tags{{key value}} {metadata}}}}}}}}}",
+            key={"path": asset.split("/")},
+            keys=sorted(keys),
         )
-        statuses = data["assetNodeOrError"]["assetPartitionStatuses"]
-        return {name.removesuffix("Partitions"): set(keys) for name, keys in statuses.items()}
+        found = data["assetNodeOrError"]["latestMaterializationByPartition"]
+        return {event["partition"]: _event(event) for event in found if event is not None}
+
+    def latest(self, asset: str) -> Event | None:
+        """Return the newest materialization of an asset that has no partitions."""
+        fields = "runId tags{key value} metadataEntries{label ... on TextMetadataEntry{text}}"
+        found = self.node(asset, f"assetMaterializations(limit:1){{{fields}}}")["assetMaterializations"]
+        return _event(found[0]) if found else None
+
+    def check(self, asset: str, name: str) -> tuple[str, str]:
+        """Return status and description of an asset check as the UI shows it; empty where it was never evaluated."""
+        fields = "executionForLatestMaterialization{status evaluation{description}}"
+        node = self.node(asset, f"assetChecksOrError{{... on AssetChecks{{checks{{name {fields}}}}}}}")
+        (found,) = (check for check in node["assetChecksOrError"]["checks"] if check["name"] == name)
+        execution = found["executionForLatestMaterialization"]
+        if execution is None:
+            return "", ""
+        return execution["status"], (execution["evaluation"] or {}).get("description") or ""
 
     def freshness(self, asset: str) -> str:
         """Return the freshness badge of an asset: HEALTHY, DEGRADED, ..."""
-        data = self.ask(
-            "query($key: AssetKeyInput!){assetNodeOrError(assetKey:$key){... on AssetNode{assetHealth{freshnessStatus}}}}",
-            key={"path": asset.split("/")},
-        )
-        return str(data["assetNodeOrError"]["assetHealth"]["freshnessStatus"])
+        info = self.node(asset, "freshnessStatusInfo{freshnessStatus}")["freshnessStatusInfo"]
+        return str(info["freshnessStatus"]) if info else "none"
 
-    def reload(self, name: str) -> None:
+    def backfill_all(self, assets: Iterable[str]) -> str:
+        """Ask for all partitions of some assets as the UI's "Materialize all" does; return the backfill's id."""
+        data = self.ask(
+            "mutation($p: LaunchBackfillParams!){launchPartitionBackfill(backfillParams:$p){__typename "
+            "... on LaunchBackfillSuccess{backfillId} ... on PythonError{message}}}",
+            p={"assetSelection": [{"path": asset.split("/")} for asset in assets], "allPartitions": True},
+        )
+        return str(data["launchPartitionBackfill"]["backfillId"])
+
+    def backfill_status(self, backfill: str) -> str:
+        """Return the status of a backfill: REQUESTED, COMPLETED_SUCCESS, COMPLETED_FAILED, ..."""
+        data = self.ask(
+            "query($id:String!){partitionBackfillOrError(backfillId:$id){... on PartitionBackfill{status}}}",
+            id=backfill,
+        )
+        return str(data["partitionBackfillOrError"]["status"])
+
+    def failed_ticks(self) -> list[str]:
+        """Return the errors of all sensors' newest ticks."""
+        data = self.ask(
+            "{repositoriesOrError{... on RepositoryConnection{nodes{sensors{sensorState{ticks(limit:100){"
+            "error{message}}}}}}}}"
+        )
+        (node,) = data["repositoriesOrError"]["nodes"]
+        ticks = [tick for sensor in node["sensors"] for tick in sensor["sensorState"]["ticks"]]
+        return [tick["error"]["message"] for tick in ticks if tick["error"]]
+
+    def calls(self) -> dict[str, int]:
+        """Return stage -> calls of its function in the newest run that touched it."""
+        summary = read_summary(summary_path(Layout(self.data_root), "beatmap"))
+        return {stage: counts["called"] for stage, counts in summary.items()}
+
+    def members(self) -> set[str]:
+        """Return the uploads in the current manifest."""
+        layout = Layout(self.data_root)
+        head = heads_of(layout, "beatmap").get("manifest")
+        if head is None:
+            return set()
+        record = StageStore(self.data_root).lookup("manifest", "beatmap", head.identity)
+        return set(record.members) if record is not None else set()
+
+    def reload(self) -> None:
         """Load the code location anew."""
-        self.ask("mutation($n:String!){reloadRepositoryLocation(repositoryLocationName:$n){__typename}}", n=name)
+        mutation = "mutation($n:String!){reloadRepositoryLocation(repositoryLocationName:$n){__typename}}"
+        self.ask(mutation, n=self.module)
 
     def wait(self, what: str, ready: Callable[[], Any], limit_s: float) -> Any:
         """Wait until `ready()` is true; on a time-out the message holds the newest log lines."""
@@ -98,12 +192,23 @@ class Live:
         return all(run["status"] in ("SUCCESS", "FAILURE", "CANCELED") for run in self.runs())
 
 
+def _event(found: dict[str, Any]) -> Event:
+    tags = {tag["key"]: tag["value"] for tag in found["tags"]}
+    metadata = {entry["label"]: entry["text"] for entry in found["metadataEntries"] if "text" in entry}
+    return Event(tags["dagster/data_version"], found["runId"], metadata)
+
+
+def environment_of(data_root: Path) -> dict[str, str]:
+    """Return the variables that make a command work on a data root and the Dagster home in it."""
+    return {**os.environ, "BGB_DATA_ROOT": str(data_root), "DAGSTER_HOME": str(data_root / "dagster_home")}
+
+
 @contextmanager
 def live(data_root: Path, module: Path | None = None) -> Iterator[Live]:
     """Start `bgb ui` (or `dagster dev -f module`) over a data root, and end it with all its children."""
     port = free_port()
     log = data_root.parent / "live.log"
-    environment = {**os.environ, "BGB_DATA_ROOT": str(data_root), "DAGSTER_HOME": str(data_root / "dagster_home")}
+    environment = environment_of(data_root)
     command = [sys.executable, "-m", "bgb_assets.cli", "ui", "--port", str(port)]
     if module is not None:
         prepare_home(environment)
@@ -112,7 +217,8 @@ def live(data_root: Path, module: Path | None = None) -> Iterator[Live]:
         process = subprocess.Popen(
             command, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, cwd=REPOSITORY
         )
-    system = Live(f"http://127.0.0.1:{port}", data_root, log, process)
+    name = "bgb_assets.definitions" if module is None else module.name
+    system = Live(f"http://127.0.0.1:{port}", data_root, log, process, name)
     try:
         system.wait("the web UI answers", lambda: is_up(system), START_LIMIT_S)
         yield system
@@ -134,7 +240,9 @@ def is_up(system: Live) -> bool:
     if system.process.poll() is not None:
         raise AssertionError(f"ended early:\n{system.log.read_text(errors='replace')[-4000:]}")
     try:
-        return bool(system.ask("{repositoriesOrError{... on RepositoryConnection{nodes{name}}}}")["repositoriesOrError"])
+        return bool(
+            system.ask("{repositoriesOrError{... on RepositoryConnection{nodes{name}}}}")["repositoriesOrError"]
+        )
     except (OSError, urllib.error.URLError, RuntimeError):
         return False
 
@@ -149,10 +257,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             break
         except subprocess.TimeoutExpired:
             continue
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def free_port() -> int:
