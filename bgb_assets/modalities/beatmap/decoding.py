@@ -27,8 +27,8 @@ from bgb_assets.modalities.beatmap.variants import WindowParams
 
 Float64 = NDArray[np.float64]
 
-PACE_GAIN = 2.0
-"""Logits that POS gains for every bar's worth of notes that are owed."""
+PACE_GAIN = 1.5
+"""What the log-odds of each POS gain for every bar's worth of notes that are owed."""
 PACE_LIMIT = 6.0
 
 _LONGEST_EVENT = 16
@@ -232,8 +232,7 @@ class _Pen:
         mask = self.grammar.mask()
         if self._room <= 0 and (mask[v.BAR] or mask[v.EOS]):
             mask[v.BAR + 1 :] = False
-        logits = np.where(mask, self._logits, -np.inf)
-        logits[v.POS.slice] += pos_bias
+        logits = paced(np.where(mask, self._logits, -np.inf), pos_bias)
         token = sample(logits, self._sampling, self._random)
         self.grammar.advance(token)
         self._room -= 1
@@ -249,6 +248,31 @@ class _Pen:
     def _ask(self, tokens: Sequence[int], ticks: Sequence[int]) -> None:
         logits = self._network.decode(torch.tensor([tokens]), torch.tensor([ticks]), self._memory, self._caches)
         self._logits = logits[0, -1].numpy().astype(np.float64)
+
+
+def paced(logits: Float64, bias: float) -> Float64:
+    """Return logits with the log-odds of each POS, against all that would skip it, raised by a bias.
+
+    Raising POS against BAR alone would fill the end of a bar only: a skipped beat is as much a choice not to place a
+    note as an early BAR. So the chance of POS p given that no earlier one is taken, its hazard, is what is biased.
+    What POS and the bar's end share against all other tokens stays. Bias 0 changes nothing.
+    """
+    ends = [token for token in (v.BAR, v.EOS) if logits[token] > -np.inf]
+    if not bias or not ends or not (logits[v.POS.slice] > -np.inf).any():
+        return logits
+    places = np.append(np.arange(v.POS.start, v.POS.stop), ends)
+    group = logits[places]
+    peak = group.max()
+    chances = np.exp(group - peak)
+    left = np.cumsum(chances[::-1])[::-1]
+    # Odds of taking a place now, against taking a later one or the end; the end is taken when all else is skipped.
+    odds = chances[:-1] / np.maximum(left[1:], 1e-300) * np.exp(bias)
+    skipped = np.concatenate([[0.0], np.cumsum(-np.log1p(odds))])
+    changed = logits.copy()
+    with np.errstate(divide="ignore"):
+        taken = np.append(np.log(odds) - np.log1p(odds), 0.0)
+    changed[places] = taken + skipped + peak + np.log(left[0])
+    return changed
 
 
 def sample(logits: Float64, sampling: Sampling, random: np.random.Generator) -> int:

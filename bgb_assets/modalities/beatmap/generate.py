@@ -33,6 +33,7 @@ from bgb_assets.modalities.beatmap.export_audio import game_audio
 from bgb_assets.modalities.beatmap.naming import difficulty_name
 from bgb_assets.modalities.beatmap.network import Network
 from bgb_assets.modalities.beatmap.objects import KINDS, Columns
+from bgb_assets.modalities.beatmap.parity import Repaired, repair_parity
 from bgb_assets.modalities.beatmap.quality import MapQuality, measure
 from bgb_assets.modalities.beatmap.tempo import TempoMap, tempo_from_events
 from bgb_assets.modalities.beatmap.tokenizer import decode
@@ -53,11 +54,13 @@ class Written:
     Attributes:
         difficulty: Its name.
         asked_nps: The pace asked for, None for none.
+        turned_notes: Notes that got another direction, so that a hand can play them.
         quality: Its measures.
     """
 
     difficulty: str
     asked_nps: float | None
+    turned_notes: int
     quality: MapQuality
 
 
@@ -88,7 +91,8 @@ class Report:
         for one in self.difficulties:
             asked = "" if one.asked_nps is None else f" of {one.asked_nps:g} asked for"
             lines.append(f"{one.difficulty}: {one.quality.notes} notes, {one.quality.nps:.2f} notes/s{asked}, ")
-            lines[-1] += f"parity violations {one.quality.parity_rate:.1%}, onset F1 {one.quality.onset_f1:.2f}"
+            lines[-1] += f"parity violations {one.quality.parity_rate:.1%} ({one.turned_notes} notes turned), "
+            lines[-1] += f"onset F1 {one.quality.onset_f1:.2f}"
         return lines + [f"warning: {warning}" for warning in self.warnings]
 
 
@@ -105,6 +109,7 @@ def generate(
     version: str = "v3",
     characteristic: str = "Standard",
     sampling: decoding.Sampling | None = None,
+    repair: bool = True,
 ) -> Report:
     """Write a map for a song: a zip where `out` ends in `.zip`, else a folder. Equal arguments give equal bytes.
 
@@ -120,6 +125,7 @@ def generate(
         version: `v2`, `v3` or `v4`.
         characteristic: `Standard`, `OneSaber` or `NoArrows`.
         sampling: How tokens are chosen.
+        repair: Turn notes that a hand could not play.
 
     Raises:
         BadInput: The audio cannot be decoded, is silent, or has no tempo that can be trusted; a name is unknown.
@@ -135,16 +141,18 @@ def generate(
         kinds = loaded.config["upstream"]["tokens"]["kinds"]
         frames = _frames(heard, loaded.config.get("lineage", {}))
         sequences = decoding.write_song(loaded.model, frames, requests, window, kinds, seed, sampling)
-        maps = [decode(sequence) for sequence in sequences]
-        _refuse_empty(song, requests, maps)
+        drafts = [decode(sequence) for sequence in sequences]
+        _refuse_empty(song, requests, drafts)
+        repaired = [_repaired(one, heard.tempo, repair) for one in drafts]
+        maps = [one.objects for one in repaired]
         delay_beats = _beats_to_wait(maps, heard.tempo)
         delayed, shifted = _delayed_tempo(heard.tempo, delay_beats), [_delayed(one, delay_beats) for one in maps]
         silence_s = heard.silence_s + float(delayed.time(delay_beats))
         _write(out, song, requests, shifted, delayed, _audio(song, silence_s, Path(space)), version)
     onsets_s = heard.onset_peaks_s + float(delayed.time(delay_beats))
     written = tuple(
-        Written(request.difficulty, request.notes_per_s, measure(one, delayed, onsets_s))
-        for request, one in zip(requests, shifted, strict=True)
+        Written(request.difficulty, request.notes_per_s, mended.changed, measure(one, delayed, onsets_s))
+        for request, mended, one in zip(requests, repaired, shifted, strict=True)
     )
     return Report(out, float(delayed.bpms[0]), heard.estimate, silence_s, written, heard.warnings)
 
@@ -261,6 +269,10 @@ def _refuse_empty(song: Path, requests: Sequence[decoding.Request], maps: Sequen
                 f"{song.name}: the model wrote no note for {request.difficulty}",
                 "ask for a pace with --nps, another seed, or use a model that was trained longer",
             )
+
+
+def _repaired(objects: Mapping[str, Columns], tempo: TempoMap, repair: bool) -> Repaired:
+    return repair_parity(objects, tempo.time(objects["notes"]["beat"])) if repair else Repaired(dict(objects), 0)
 
 
 def _beats_to_wait(maps: Sequence[Mapping[str, Columns]], tempo: TempoMap) -> int:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.decoding import Request, Sampling, Song, sample, windows, write_song
+from bgb_assets.modalities.beatmap.decoding import Request, Sampling, Song, paced, sample, windows, write_song
 from bgb_assets.modalities.beatmap.network import Network
 from bgb_assets.modalities.beatmap.quality import collisions
 from bgb_assets.modalities.beatmap.tokenizer import decode
@@ -79,13 +79,31 @@ class Indifferent(torch.nn.Module):
         return logits
 
 
-@pytest.mark.parametrize("asked", [0.8, 1.5, 2.2])
+@pytest.mark.parametrize("asked", [0.8, 1.5, 3.0, 6.0])
 def test_a_pace_is_kept_whatever_the_network_prefers(asked):
     request = Request("Hard", "Standard", asked)
     (ids,) = write_song(Indifferent(), song(60), [request], SMALL.window, ("notes",), seed=0)
     beats = decode(ids)["notes"]["beat"]
     delivered = len(beats) / ((beats.max() - beats.min()) / 2)
     assert delivered == pytest.approx(asked, rel=0.10)
+
+
+def test_bias_raises_the_odds_of_every_place_it_could_skip():
+    logits = np.full(v.SIZE, -np.inf)
+    logits[[v.BAR, 300]] = [np.log(0.25), np.log(2.0)]
+    logits[[v.POS.start + 48, v.POS.start + 96]] = [np.log(0.5), np.log(0.25)]
+
+    def chances(bias):
+        raw = np.exp(paced(logits, bias))
+        return raw[[v.POS.start + 48, v.POS.start + 96, v.BAR, 300]]
+
+    assert chances(0.0) == pytest.approx([0.5, 0.25, 0.25, 2.0])
+    # Odds 1:1 and 1:1, doubled: 2/3 now, then 2/3 of the rest.
+    assert chances(np.log(2.0)) == pytest.approx([2 / 3, 2 / 9, 1 / 9, 2.0])
+    assert chances(-np.log(2.0)) == pytest.approx([1 / 3, 2 / 9, 4 / 9, 2.0])
+    assert chances(30.0) == pytest.approx([1.0, 0.0, 0.0, 2.0], abs=1e-9)
+    only_bar = np.where(np.arange(v.SIZE) == v.BAR, 0.0, -np.inf)
+    assert np.array_equal(paced(only_bar, 3.0), only_bar)
 
 
 def test_one_saber_is_one_hand(network):

@@ -73,6 +73,7 @@ def test_a_song_becomes_a_map_that_reads_without_warning(model_dir, clicks, tmp_
         objects = one.parsed.objects
         assert len(objects["notes"]["beat"]) == written.quality.notes > 0
         assert collisions(objects) == 0
+        assert written.quality.parity_rate == 0.0
         first = min(columns["beat"].min() for columns in objects.values() if len(columns["beat"]))
         assert one.tempo.time(first) >= 2.0 - 1e-6
     assert "Hard: " in report.lines()[1]
