@@ -61,8 +61,9 @@ def test_real_maps_keep_every_note_in_plain_tokens():
 
 
 @pytest.mark.parametrize("fine", [False, True])
-def test_random_maps_survive(fine):
-    for seed in range(100):
+@pytest.mark.parametrize("seeds", [range(60), pytest.param(range(60, 1_000), marks=pytest.mark.slow)])
+def test_random_maps_survive(fine, seeds):
+    for seed in seeds:
         objects = random_objects(seed)
         encoded = encode_map(objects, HEADER, fine=fine)
         assert encoded.dropped == {}
