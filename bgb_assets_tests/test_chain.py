@@ -20,6 +20,7 @@ from bgb_assets.runtime.errors import (
 )
 from bgb_assets.runtime.executor import Bounds
 from bgb_assets.runtime.executor_local import LocalProcessExecutor
+from bgb_assets.storage.atomic import process_token
 from bgb_assets.storage.records import RECORD_NAME
 from bgb_assets_tests import toy
 from bgb_assets_tests.conftest import SETTLE_AT_ONCE, MakeChain
@@ -455,6 +456,15 @@ def test_undeclared_read_fails(inbox: Path, make_chain: MakeChain) -> None:
     reasons = {outcome.rejection.reason for outcome in found.values() if outcome.rejection}
     assert len(reasons) == 3
     assert all("FileNotFoundError" in reason and "numbers.json" in reason for reason in reasons)
+
+
+def test_run_sweeps_what_a_dead_process_left(inbox: Path, data_root: Path, make_chain: MakeChain) -> None:
+    machine, pid, started = process_token(os.getpid()).split(".")
+    dead = data_root / ".tmp" / f"{machine}.{pid}.{int(started) + 1}.abc"
+    (dead / "out").mkdir(parents=True)
+    ingest(make_chain())
+    walk(make_chain())
+    assert list((data_root / ".tmp").iterdir()) == []
 
 
 def test_stage_that_breaks_its_declaration_stops_the_run(inbox: Path, make_chain: MakeChain) -> None:

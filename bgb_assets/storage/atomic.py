@@ -18,6 +18,8 @@ from bgb_assets.storage.digests import canonical_json, sha256_bytes
 
 FOREIGN_AGE_S = 7 * 24 * 3600.0
 """A temporary directory of another machine is swept when nothing changed in it for this long."""
+_DEAD_STATES = ("Z", "X")
+"""A dead process keeps its number until its parent asks for it, which in some containers nobody does."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -122,5 +124,6 @@ def _start_time(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return "0"  # macOS has no /proc: the process number alone decides
-    # Field 22; the command name before it may hold spaces and brackets.
-    return stat.rpartition(")")[2].split()[19]
+    # Fields 3 and 22; the command name before them may hold spaces and brackets.
+    state, *fields = stat.rpartition(")")[2].split()
+    return "dead" if state in _DEAD_STATES else fields[18]

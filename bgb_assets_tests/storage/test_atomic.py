@@ -63,6 +63,16 @@ def test_reused_process_number_is_another_process(tmp_path: Path) -> None:
     assert sweep(tmp_path) == 1
 
 
+def test_dead_process_that_nobody_asks_for_is_dead(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    (tmp_path / f"{process_token(process.pid)}.x").mkdir()
+    assert sweep(tmp_path) == 0
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and still in the table of processes
+    assert sweep(tmp_path) == 1
+    process.communicate()
+
+
 def test_another_machine_has_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     foreign = tmp_path / "0badcafe.1.1.x"
     foreign.mkdir()
