@@ -120,7 +120,7 @@ def generate(
     nps: Annotated[float | None, typer.Option(help="Notes per second asked for.")] = None,
     bpm: Annotated[str, typer.Option(help="Beats per minute, or auto.")] = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same map.")] = 0,
-    version: Annotated[str, typer.Option("--format", help="v2 or v3.")] = "v3",
+    version: Annotated[str, typer.Option("--format", help="v2, v3 or v4.")] = "v3",
 ) -> None:
     """Write a Beat Saber map for a song with a trained model."""
     from bgb_assets.commands import models
@@ -186,6 +186,18 @@ def remove(
     from bgb_assets.commands import store
 
     store.remove(modality, key, purge=purge, yes=yes)
+
+
+@app.command()
+def report(
+    modality: ModalityArgument,
+    keys: Annotated[list[str] | None, typer.Argument(help="Uploads; all where left out.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("report"),
+) -> None:
+    """Draw uploads: PNG pictures, light and dark, and one page that holds them all."""
+    from bgb_assets.commands import report as command
+
+    command.report(modality, keys, output)
 
 
 @app.command()

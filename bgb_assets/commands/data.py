@@ -14,7 +14,7 @@ from bgb_assets.chain import Chain
 from bgb_assets.commands.context import opened_chain, print_json
 from bgb_assets.engine.ingest import Ingest, IngestReport
 from bgb_assets.engine.summary import OUTCOMES, read_summary, summary_path
-from bgb_assets.modalities.contract import STAGE_NAMES
+from bgb_assets.modalities.contract import STAGE_NAMES, Modality
 from bgb_assets.modalities.registry import modality
 from bgb_assets.runtime.errors import BgbError, ConfigError, TooManyQuarantined, UsageError
 from bgb_assets.runtime.imports import resolve
@@ -113,14 +113,13 @@ def materialize(
     """Issue the runs that bring a modality's assets up to date, through a stage.
 
     Raises:
-        UsageError: There is no such stage, or there are no such uploads.
+        UsageError: There is no such stage, variant or upload.
         TooManyQuarantined: More uploads were rejected than allowed.
         BgbError: A run failed for another reason.
     """
     from bgb_assets.orchestration.runs import Request, stages_through
 
-    if through not in STAGE_NAMES:
-        raise UsageError(f"no stage {through!r}; there are {', '.join(STAGE_NAMES)}")
+    _check_request(modality(name), through, variant)
     request = Request(stages_through(through), keys or None, variant, force, workers)
     counts: Counts = {}
     failed: BgbError | None = None
@@ -137,6 +136,15 @@ def materialize(
         _print_counts(name, counts, request.stages)
     if failed is not None:
         raise failed
+
+
+def _check_request(known: Modality, through: str, variant: str | None) -> None:
+    if through not in STAGE_NAMES:
+        raise UsageError(f"no stage {through!r}; there are {', '.join(STAGE_NAMES)}")
+    if variant is not None and variant not in known.variants:
+        raise UsageError(f"{known.name}: no variant {variant!r}; there are {', '.join(known.variants)}")
+    if variant is not None and through != "model":
+        raise UsageError(f"--variant is of a model: add `--through model`, or use `bgb train {known.name}`")
 
 
 def _present(chain: Chain, keys: Sequence[str] | None) -> list[str]:

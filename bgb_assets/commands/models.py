@@ -45,13 +45,13 @@ def generate(
     version: str,
 ) -> None:
     """Write a map for a song."""
-    from bgb_assets.modalities.beatmap.generate import generate as write_map
-
     if not song.is_file():
         raise UsageError(f"{song}: no such file; give an Ogg, WAV, FLAC or MP3 file")
+    model = model or newest_model("beatmap")
+    # Only now: it takes seconds to import.
+    from bgb_assets.modalities.beatmap.generate import generate as write_map
+
     names = [name.strip() for name in difficulty.split(",") if name.strip()]
-    report = write_map(
-        song, model or newest_model("beatmap"), names, out=output, bpm=bpm, nps=nps, seed=seed, version=version
-    )
+    report = write_map(song, model, names, out=output, bpm=bpm, nps=nps, seed=seed, version=version)
     for line in report.lines():
         typer.echo(line)
