@@ -26,7 +26,8 @@ _PAGE = """<!doctype html><meta charset="utf-8"><meta name="viewport" content="w
 <title>{title}</title><style>
 body{{font:15px/1.5 system-ui,sans-serif;max-width:820px;margin:2em auto;padding:0 1em;background:#fff;color:#1b1b1b}}
 img{{max-width:100%}} .dark{{display:none}}
-@media (prefers-color-scheme: dark){{body{{background:#16181d;color:#e6e6e6}} .dark{{display:inline}} .light{{display:none}}}}
+@media (prefers-color-scheme: dark){{
+body{{background:#16181d;color:#e6e6e6}} .dark{{display:inline}} .light{{display:none}}}}
 </style><h1>{title}</h1>
 {body}
 """
@@ -80,7 +81,11 @@ def render_png(figure: Any, theme: str) -> bytes:
 
 def _section(key: str, drawn: Sequence[tuple[str, str, bytes]]) -> str:
     images = [
-        f'<img class="{theme}" alt="{html.escape(title)}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
+        f'<img class="{theme}" alt="{html.escape(title)}" src="data:image/png;base64,{_base64(data)}">'
         for title, theme, data in drawn
     ]
     return f"<h2>{html.escape(key)}</h2>\n" + "\n".join(images or ["<p>nothing to draw yet</p>"])
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
