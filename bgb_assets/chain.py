@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import cast
 
 from bgb_assets.engine.bookkeeping import Bookkeeper
-from bgb_assets.engine.guards import check_free_space, check_quarantined, raise_if_fatal
+from bgb_assets.engine.guards import check_free_space, check_quarantined, machine_errors_named, raise_if_fatal
 from bgb_assets.engine.outcomes import UploadOutcome, outcome_of, rejected
 from bgb_assets.engine.plan import Order, Plan, only
 from bgb_assets.engine.recognise import recognise_all
@@ -80,7 +80,7 @@ class Chain:
         rejections: list[Rejection] = []
         summary = Summary()
         try:
-            with in_use(self.store):
+            with in_use(self.store), machine_errors_named(self.modality.name):
                 for outcome in self._outcomes(keys, Order(selected, forced)):
                     summary.add(outcome)
                     if outcome.rejection is not None:

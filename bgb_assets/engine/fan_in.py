@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bgb_assets.chain import Chain
-from bgb_assets.engine.guards import check_free_space
+from bgb_assets.engine.guards import check_free_space, machine_errors_named
 from bgb_assets.engine.members import FanInInputs, members_of, pins_digest
 from bgb_assets.engine.outcomes import StageOutcome, outcome_of
 from bgb_assets.engine.summary import Summary, summary_path
@@ -93,11 +93,15 @@ class FanInRun:
         return IdentityParts(name, self.stage.code_version, self._params(), facets)
 
     def run(self, *, force: bool = False) -> StageOutcome:
-        """Bring the stage up to date and point its head at the entry."""
+        """Bring the stage up to date and point its head at the entry.
+
+        Raises:
+            ResourceError: The machine failed; parts that were committed stay.
+        """
         check_free_space(self.chain.settings, self.chain.limits)
         sweep(self.chain.store.layout.temporary)
         force = force or self.chain.settings.force
-        with in_use(self.chain.store):
+        with in_use(self.chain.store), machine_errors_named(f"{self.chain.modality.name}/{self.stage.name}"):
             return self._run(force=force)
 
     def _run(self, *, force: bool) -> StageOutcome:

@@ -3,13 +3,17 @@
 Belongs here: the checks around a run. Does not belong here: the run (`bgb_assets.chain`, `engine.fan_in`).
 """
 
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from bgb_assets.runtime.errors import BgbError, ContractError, ResourceError, TooManyQuarantined
+from bgb_assets.runtime.errors import BgbError, ContractError, ResourceError, TooManyQuarantined, is_resource_error
 from bgb_assets.runtime.executor import Failure
 from bgb_assets.runtime.settings import RunSettings, Settings
 from bgb_assets.storage.quarantine import Rejection
+
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 
 
 def raise_if_fatal(failure: Failure, where: str) -> None:
@@ -26,6 +30,31 @@ def raise_if_fatal(failure: Failure, where: str) -> None:
         raise ContractError(f"{where}: {failure.message}")
     if failure.kind != "crash":
         raise BgbError(f"{where}: {failure.message}\n{failure.traceback}")
+
+
+def machine_error(error: BaseException) -> BaseException | None:
+    """Return what to raise for an error that is the machine's and not an upload's, None for another."""
+    if is_resource_error(error):
+        return error
+    # numpy writes arrays without Python's file and tells of a full disk by an OSError without a number.
+    if isinstance(error, OSError) and error.errno is None and _SHORT_WRITE.fullmatch(str(error)):
+        return ResourceError(f"No space left on device: {error}")
+    return None
+
+
+@contextmanager
+def machine_errors_named(where: str) -> Iterator[None]:
+    """Turn what the machine is at fault for into one kind of error that says what to do.
+
+    Raises:
+        ResourceError: No space, I/O error or permission.
+    """
+    try:
+        yield
+    except OSError as error:
+        if (fault := machine_error(error)) is None:
+            raise
+        raise ResourceError(f"{where}: {fault}; mend it and run again, what was committed is kept") from error
 
 
 def check_free_space(settings: Settings, limits: RunSettings) -> None:

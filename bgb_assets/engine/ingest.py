@@ -13,6 +13,7 @@ from typing import Any, cast
 import orjson
 
 from bgb_assets.chain import Chain
+from bgb_assets.engine.guards import machine_errors_named
 from bgb_assets.engine.recognise import recognise_all
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.runtime.imports import resolve
@@ -96,8 +97,11 @@ class Ingest:
         Args:
             fingerprint: Read the files now. Without it they are registered without facets, no file is
                 opened, and the next run over them reads them.
+
+        Raises:
+            ResourceError: The machine failed; what was registered stays.
         """
-        with lease(self._layout.state / "ingest" / f"{self._name}.lock"):
+        with machine_errors_named(self._name), lease(self._layout.state / "ingest" / f"{self._name}.lock"):
             self._mark_inbox(confirm_deletions)
             comparison = self.plan()
             if comparison.held and confirm_deletions:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bgb_assets.engine.guards import machine_error
 from bgb_assets.engine.outcomes import StageOutcome, UploadOutcome, outcome_of, rejected
 from bgb_assets.engine.wanted import facets_read, wanted
 from bgb_assets.modalities.contract import UPLOAD, Modality, PartPlan, Stage, StageResult, iterate_reads, matches
-from bgb_assets.runtime.errors import BadInput, BgbError, ContractError, StoreError, Unstable, is_resource_error
+from bgb_assets.runtime.errors import BadInput, BgbError, ContractError, StoreError, Unstable
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.runtime.monitoring import count
 from bgb_assets.storage.digests import as_plain, canonical_json
@@ -124,8 +125,10 @@ class Walker:
     def _rejection(self, stage: Stage, identity: str, error: Exception) -> Rejection:
         """Turn an exception into a row, or raise it again where it is not the upload's fault."""
         ours = isinstance(error, BgbError) and not isinstance(error, BadInput)
-        if ours or is_resource_error(error):
+        if ours:
             raise error
+        if (fault := machine_error(error)) is not None:
+            raise fault
         # What a file looked like while it changed says nothing about the upload.
         self._require_untouched(stage)
         if isinstance(error, BadInput):

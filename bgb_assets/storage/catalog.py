@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgb_assets.runtime.errors import NewerStore, StoreError
+from bgb_assets.runtime.errors import NewerStore, ResourceError, StoreError
 from bgb_assets.storage.backend import EntrySignature
 from bgb_assets.storage.records import Record, record_from_bytes
 from bgb_assets.storage.store import StageStore
@@ -21,6 +21,11 @@ from bgb_assets.storage.store import StageStore
 CATALOG_FORMAT = 1
 BUSY_TIMEOUT_S = 60.0
 BATCH = 500
+
+_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_MACHINE_CODES = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -189,6 +194,8 @@ class Catalog:
                 connection.execute("PRAGMA synchronous=NORMAL")
                 yield connection
         except sqlite3.DatabaseError as error:
+            if _primary_code(error) in _MACHINE_CODES:
+                raise ResourceError(f"{self._path}: {error}; mend the disk and run again") from error
             raise StoreError(
                 f"{self._path}: {error}; where this stays, delete the file: it is made anew from the records"
             ) from error
@@ -200,12 +207,20 @@ class Catalog:
             try:
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                # SQLite has already gone back by itself where the disk is full.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 
 
 _SELECT = "SELECT record, record_bytes, record_mtime_ns, directory_mtime_ns, last_used_s, hits, identity FROM entries"
+
+
+def _primary_code(error: sqlite3.Error) -> int | None:
+    """Return the kind of an error of SQLite; none for those of Python's module."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
@@ -214,8 +229,8 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline_s:
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) not in _BUSY_CODES or time.monotonic() > deadline_s:
                 raise
             time.sleep(0.02)
         else:
