@@ -18,7 +18,7 @@ from bgb_assets.storage.backend import EntrySignature
 from bgb_assets.storage.records import Record, record_from_bytes
 from bgb_assets.storage.store import StageStore
 
-CATALOG_FORMAT = 1
+CATALOG_FORMAT = 2
 BUSY_TIMEOUT_S = 60.0
 BATCH = 500
 
@@ -31,9 +31,10 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     identity TEXT PRIMARY KEY, modality TEXT NOT NULL, stage TEXT NOT NULL, bytes INTEGER NOT NULL,
     evicted INTEGER NOT NULL, record BLOB NOT NULL,
-    record_bytes INTEGER NOT NULL, record_mtime_ns INTEGER NOT NULL, directory_mtime_ns INTEGER NOT NULL,
-    last_used_s REAL NOT NULL DEFAULT 0, hits INTEGER NOT NULL DEFAULT 0
+    record_bytes INTEGER NOT NULL, record_mtime_ns INTEGER NOT NULL, directory_mtime_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uses (identity TEXT PRIMARY KEY, last_used_s REAL NOT NULL, hits INTEGER NOT NULL)
+WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_by_stage ON entries (modality, stage);
 """
 
@@ -98,18 +99,20 @@ class Catalog:
             return
         now = time.time()
         rows = [
-            (rec.identity, rec.modality, rec.stage, rec.size_bytes, rec.evicted, rec.to_bytes(), *signature, now)
+            (rec.identity, rec.modality, rec.stage, rec.size_bytes, rec.evicted, rec.to_bytes(), *signature)
             for rec, signature in entries
         ]
         with self._transaction() as connection:
             connection.executemany(
                 "INSERT INTO entries (identity, modality, stage, bytes, evicted, record, record_bytes, record_mtime_ns,"
-                " directory_mtime_ns, last_used_s) VALUES (?,?,?,?,?,?,?,?,?,?)"
+                " directory_mtime_ns) VALUES (?,?,?,?,?,?,?,?,?)"
                 " ON CONFLICT (identity) DO UPDATE SET bytes=excluded.bytes, evicted=excluded.evicted,"
                 " record=excluded.record, record_bytes=excluded.record_bytes, record_mtime_ns=excluded.record_mtime_ns,"
                 " directory_mtime_ns=excluded.directory_mtime_ns",
                 rows,
             )
+            used = [(record.identity, now) for record, _ in entries]
+            connection.executemany("INSERT OR IGNORE INTO uses VALUES (?,?,0)", used)
 
     def touch_many(self, identities: Iterable[str]) -> None:
         """Note a use of these entries, in one transaction."""
@@ -117,12 +120,14 @@ class Catalog:
         rows = [(now, identity) for identity in identities]
         if rows:
             with self._transaction() as connection:
-                connection.executemany("UPDATE entries SET last_used_s=?, hits=hits+1 WHERE identity=?", rows)
+                connection.executemany("UPDATE uses SET last_used_s=?, hits=hits+1 WHERE identity=?", rows)
 
     def remove_many(self, identities: Iterable[str]) -> None:
         """Forget entries."""
+        rows = [(identity,) for identity in identities]
         with self._transaction() as connection:
-            connection.executemany("DELETE FROM entries WHERE identity=?", [(identity,) for identity in identities])
+            connection.executemany("DELETE FROM entries WHERE identity=?", rows)
+            connection.executemany("DELETE FROM uses WHERE identity=?", rows)
 
     def entries(self, modality: str | None = None, stage: str | None = None) -> Iterator[Indexed]:
         """Yield entries in the order of their identities."""
@@ -142,7 +147,7 @@ class Catalog:
         with self._connected() as connection:
             rows = connection.execute(
                 "SELECT modality, stage, identity, CASE evicted WHEN 0 THEN bytes ELSE 0 END, evicted, last_used_s"
-                f" FROM entries WHERE modality IN ({marks}) ORDER BY last_used_s, identity",
+                f" FROM entries JOIN uses USING (identity) WHERE modality IN ({marks}) ORDER BY last_used_s, identity",
                 names,
             )
             return [
@@ -181,6 +186,8 @@ class Catalog:
                 raise NewerStore(
                     f"{self._path}: catalog format {held} is newer than {CATALOG_FORMAT}; update bgb_assets"
                 )
+            if 0 < held < CATALOG_FORMAT:  # an older one: its rows come back with the records
+                connection.execute("DROP TABLE entries")
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {CATALOG_FORMAT}")
@@ -214,7 +221,11 @@ class Catalog:
             connection.execute("COMMIT")
 
 
-_SELECT = "SELECT record, record_bytes, record_mtime_ns, directory_mtime_ns, last_used_s, hits, identity FROM entries"
+# Uses are a table of their own: noting one must not write a record again.
+_SELECT = (
+    "SELECT record, record_bytes, record_mtime_ns, directory_mtime_ns, last_used_s, hits, identity"
+    " FROM entries JOIN uses USING (identity)"
+)
 
 
 def _primary_code(error: sqlite3.Error) -> int | None:

@@ -15,6 +15,8 @@ from typing import Any
 
 BLOCK_BYTES = 1 << 20
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 Signature = tuple[int, int, int, int]
 """(size in bytes, mtime_ns, ctime_ns, inode): equal signatures mean an untouched file."""
 
@@ -35,6 +37,11 @@ def sha256_json(value: Any) -> str:
     return sha256_bytes(canonical_json(value))
 
 
+def sha256_plain(value: Any) -> str:
+    """Return what `sha256_json` does, for a value known to be in JSON types already; hot: once per upload and stage."""
+    return sha256_bytes(_ENCODER.encode(value).encode())
+
+
 def sha256_pairs(pairs: Iterable[tuple[str, str]]) -> str:
     """Return the SHA-256 of (name, digest) pairs in sorted order."""
     return sha256_json(sorted(pairs))
@@ -50,8 +57,7 @@ def canonical_json(value: Any) -> bytes:
         ValueError: The value holds NaN or an infinity, which JSON cannot say.
         TypeError: A value is of no JSON type, or a key is not a string.
     """
-    plain = _plain(value)
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODER.encode(_plain(value)).encode()
 
 
 def as_plain(value: Any) -> Any:
@@ -60,7 +66,7 @@ def as_plain(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bgb_assets.storage.digests import as_plain, sha256_json
+from bgb_assets.storage.digests import as_plain, sha256_plain
 
 IDENTITY_FORMAT = 1
 SHORT = 12
@@ -43,7 +43,7 @@ class IdentityParts:
 
     def digest(self) -> str:
         """Return the identity: 64 hex digits."""
-        return sha256_json(self.as_json())
+        return sha256_plain(self.as_json())
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from bgb_assets.runtime.errors import NewerStore, StoreError
-from bgb_assets.storage.digests import sha256_json
+from bgb_assets.storage.digests import sha256_plain
 
 RECORD_FORMAT = 1
 RECORD_NAME = "record.json"
@@ -67,7 +67,7 @@ class Record:
     @cached_property
     def data_version(self) -> str:
         """Return the digest of the entry's outputs: files, facets and parts, not how they were made."""
-        return sha256_json(
+        return sha256_plain(
             {
                 "outputs": {name: output.digest for name, output in self.outputs.items()},
                 "facets": dict(self.facets),

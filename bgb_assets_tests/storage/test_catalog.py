@@ -98,8 +98,21 @@ def test_newer_catalog_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
-    with pytest.raises(NewerStore, match="catalog format 7 is newer than 1"):
+    with pytest.raises(NewerStore, match="catalog format 7 is newer than 2"):
         Catalog(path)
+
+
+def test_older_catalog_is_made_anew(data_root: Path, make_chain: MakeChain) -> None:
+    synth(data_root / "inbox" / "toy", 1, seed=1)
+    everything(make_chain())
+    for path in data_root.glob(".catalog.sqlite*"):
+        path.unlink()
+    with sqlite3.connect(data_root / ".catalog.sqlite") as connection:
+        connection.execute("CREATE TABLE entries (identity TEXT, last_used_s REAL)")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    assert everything(make_chain()) == {}
+    assert everything(make_chain()) == {}
 
 
 def test_damaged_catalog_says_that_it_can_be_deleted(tmp_path: Path) -> None:
