@@ -21,8 +21,10 @@ def test_short_write_of_numpy_is_a_full_disk():
 
 
 def test_machine_errors_say_where_and_what_to_do():
-    with pytest.raises(ResourceError, match="toy/tokens: .*No space left.*; mend it and run again, what was committed"):
-        with machine_errors_named("toy/tokens"):
-            raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(ResourceError) as caught, machine_errors_named("toy/tokens"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(caught.value) == (
+        "toy/tokens: [Errno 28] No space left on device; mend it and run again, what was committed is kept"
+    )
     with pytest.raises(FileNotFoundError, match="gone"), machine_errors_named("toy/tokens"):
         raise FileNotFoundError(errno.ENOENT, "gone")
