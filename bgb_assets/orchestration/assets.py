@@ -46,11 +46,12 @@ def _upload_assets(modality: Modality, settings: Settings) -> dg.AssetsDefinitio
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def uploads(context: dg.AssetExecutionContext, chain: ChainResource) -> Iterator[dg.AssetCheckResult]:
-        stages = [key.path[-1] for key in context.selected_asset_keys]
+        selected = {key.path[-1] for key in context.selected_asset_keys}
+        stages = [stage.name for stage in modality.per_upload if stage.name in selected]
         keys = list(context.partition_keys)
         with chain.chain(modality) as walking:
             try:
-                with BatchReporter(context) as reporter, _progress(context, keys) as progress:
+                with BatchReporter(context) as reporter, _progress(context, stages, keys) as progress:
                     for outcome in walking.run(keys, stages, force=is_forced(context)):
                         for item in outcome.stages.values():
                             reporter.add(materialization(modality.name, outcome.key, item))
@@ -98,7 +99,7 @@ def _spec(modality: Modality, stage: Stage, settings: Settings, *, skippable: bo
         owners=list(OWNERS),
         code_version=dagster_code_version(modality, stage),
         skippable=skippable,
-        automation_condition=condition(stage.name, automation),
+        automation_condition=condition(modality.name, stage.name, automation),
         freshness_policy=freshness_policy(stage.name, freshness),
         tags={"bgb/modality": modality.name, "bgb/stage": stage.name},
         metadata={"function": stage.run, "params": dg.MetadataValue.json(_plain_params(modality, stage))},
@@ -162,8 +163,8 @@ def _metadata_value(value: Any) -> Any:
     return dg.MetadataValue.null() if value is None else value
 
 
-def _progress(context: dg.AssetExecutionContext, keys: list[str]) -> Progress:
-    return Progress(total=len(keys), label=str(context.op_handle), log=context.log.info)
+def _progress(context: dg.AssetExecutionContext, stages: list[str], keys: list[str]) -> Progress:
+    return Progress(total=len(keys), label=", ".join(stages), log=context.log.info)
 
 
 def _worst(outcomes: Any) -> str:

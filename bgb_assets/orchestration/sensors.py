@@ -110,7 +110,7 @@ def look(
         skip_reason=None if requests else f"nothing to ask for: {len(held)} {chain.modality.upload_noun}s are known",
         dynamic_partitions_requests=_partition_requests(name, added, deleted),
         asset_events=[
-            *([_inbox_event(name, gone)] if gone != seen["gone"] else []),
+            *([inbox_event(name, gone)] if gone != seen["gone"] else []),
             *(upload_check_evaluations(chain) if news else []),
         ],
         cursor=json.dumps({"asked": asked, "gone": gone, "held": held_back}),
@@ -165,7 +165,8 @@ def _run_request(modality: str, first: str, last: str) -> dg.RunRequest:
     )
 
 
-def _inbox_event(modality: str, digest: str) -> dg.AssetMaterialization:
+def inbox_event(modality: str, digest: str) -> dg.AssetMaterialization:
+    """Return the event that tells a manifest which uploads are gone."""
     return dg.AssetMaterialization(asset_key(modality, "inbox"), tags={DATA_VERSION_TAG: digest})
 
 
