@@ -14,6 +14,9 @@ from bgb_assets.modalities.registry import modality
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.runtime.settings import load_settings
 
+DEMO_NPS = 4.0
+"""Notes per second asked for: what a human Expert map has; a short song ends before the pace settles."""
+
 
 def demo(name: str) -> None:
     """Take the samples in, materialize everything, train, and use the model on a song."""
@@ -32,7 +35,7 @@ def demo(name: str) -> None:
         raise UsageError(f"{samples}: no audio file to write a map for; restore the folder from the repository")
     output = settings.data_root / "generated" / song.parent.name
     typer.echo(f"writing a map for {song}")
-    models.generate(song, output, "Expert", None, nps=None, bpm=_bpm_of(song.parent), seed=0, version="v3")
+    models.generate(song, output, "Expert", None, nps=DEMO_NPS, bpm=_bpm_of(song.parent), seed=0, version="v3")
     typer.echo(f"map: {output}")
     typer.echo("next: `bgb status` says what is there, `bgb ui` shows it, `bgb ingest beatmap FOLDER` takes your songs")
 

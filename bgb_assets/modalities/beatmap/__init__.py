@@ -49,7 +49,7 @@ MODALITY = Modality(
             name="features",
             run=f"{_HERE}.features:run",
             code_version="1",
-            description="Mel spectrogram and onset strength on the grid of the song's own beats, one file per tempo map.",
+            description="Mel spectrogram and onset strength on the song's own beats, one file per tempo map.",
             params=FeatureParams(),
             reads=(
                 Reads("cache", facets=("wav",), files=("*",)),
@@ -87,6 +87,11 @@ MODALITY = Modality(
             kinds=("parquet",),
             parts=Parts(f"{_HERE}.manifest:plan", f"{_HERE}.manifest:run_part"),
             pins=True,
+            audits={
+                "schema": f"{_HERE}.manifest:audit_schema",
+                "counts": "bgb_assets.storage.audits:counts",
+                "leakage": "bgb_assets.storage.audits:leakage",
+            },
         ),
         Stage(
             name="tokens",
@@ -102,6 +107,7 @@ MODALITY = Modality(
             publishes=("tokens",),
             kinds=("numpy",),
             parts=Parts(f"{_HERE}.tokens:plan", f"{_HERE}.tokens:run_part"),
+            audits={"shards": "bgb_assets.storage.audits:shards", "token_range": f"{_HERE}.tokens:audit_range"},
         ),
         Stage(
             name="model",

@@ -17,6 +17,7 @@ from bgb_assets.modalities.beatmap.manifest_rows import MODALITY, ROWS, make_row
 from bgb_assets.modalities.beatmap.schemas import TABLES
 from bgb_assets.modalities.beatmap.songs import source_of, write_songs
 from bgb_assets.modalities.contract import FanIn, Member, PartPlan, StageResult
+from bgb_assets.storage.audits import schemas
 from bgb_assets.storage.compaction import Weighted
 from bgb_assets.storage.digests import sha256_json, sha256_pairs
 from bgb_assets.storage.groups import merge, merged_members
@@ -99,6 +100,11 @@ def run(fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
         },
         warnings=tuple(_move_warnings(decision)),
     )
+
+
+def audit_schema(directory: Path, root: Path) -> list[str]:
+    """Return the compacted tables that do not hold the declared columns."""
+    return schemas(directory, root, compacted_schemas())
 
 
 def _stands_for(members: Sequence[Member]) -> dict[str, str]:

@@ -108,14 +108,15 @@ def card(params: TrainParams, measured: Mapping[str, Any], lineage: Mapping[str,
         "",
         "Writes Beat Saber maps for songs: an encoder over mel frames on the song's beats, a decoder over map tokens.",
         f"Width {shape.width}, {shape.heads} heads, {shape.encoder_blocks} encoder and {shape.decoder_blocks} decoder "
-        f"blocks; windows of {params.window.bars} bars; {params.training.steps} steps of {params.training.batch}.",
+        f"blocks; windows of {params.window.bars} bars; {params.training.steps} steps of {params.training.batch}, "
+        f"the weights of step {measured.get('best_step', params.training.steps)}.",
         "",
         "| validation | value |",
         "|---|---|",
-        *(f"| {name} | {value:.4g} |" for name, value in sorted(measured.items()) if isinstance(value, int | float)),
+        *(f"| {name} | {value:.4g} |" for name, value in sorted(measured.get("validation", {}).items())),
         "",
         "`loss` is the negative log likelihood per token in nats; accuracies are per token class, given the human",
-        "tokens before. Neither says how a map plays: judge generated maps with `bgb evaluate beatmap`.",
+        "tokens before. Neither says how a map plays: `bgb generate` prints what it measured of the map.",
         "",
         f"Made from the stages {', '.join(sorted(lineage)) or 'of an index alone'}; `run.json` names their entries.",
     ]

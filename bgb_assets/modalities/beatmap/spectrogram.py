@@ -122,7 +122,7 @@ def _squared_parts(frames: NDArray[np.float32], window: NDArray[np.float32]) -> 
 
 def _one_blas_thread() -> AbstractContextManager[object]:
     """Keep matrix products to one thread: songs run in parallel, and more threads round differently."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
     return limits

@@ -20,6 +20,7 @@ from bgb_assets.modalities.beatmap.songs import OFFICIAL
 from bgb_assets.modalities.beatmap.token_params import TokenParams
 from bgb_assets.modalities.beatmap.tokenizer import UP_TO_LAST_OBJECT, header
 from bgb_assets.modalities.contract import FanIn, PartPlan, StageResult
+from bgb_assets.storage.audits import value_range
 from bgb_assets.storage.compaction import Weighted, assign
 from bgb_assets.storage.digests import as_plain, sha256_json
 from bgb_assets.storage.manifest import read_rows
@@ -113,6 +114,11 @@ def run(fan_in: FanIn, params: TokenParams, out: Path) -> StageResult:
         },
         warnings=() if rows else ("the manifest includes no difficulty: there is nothing to train on",),
     )
+
+
+def audit_range(directory: Path, root: Path) -> list[str]:
+    """Return the shards that hold what is no token."""
+    return value_range(directory, root, "tokens", 0, v.SIZE - 1)
 
 
 def _included(fan_in: FanIn) -> dict[str, list[Row]]:
