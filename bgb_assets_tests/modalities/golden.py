@@ -27,13 +27,14 @@ from bgb_assets.modalities import registry
 from bgb_assets.modalities.contract import UPLOAD, Modality, Stage
 from bgb_assets.runtime.executor import InProcessExecutor
 from bgb_assets.runtime.settings import load_settings
+from bgb_assets.storage.digests import as_plain
 from bgb_assets.storage.records import RECORD_NAME, Record, record_from_bytes
 from bgb_assets_tests.conftest import SETTLE_AT_ONCE
 from bgb_assets_tests.driving import fan_in, ingest, walk
 
 PATH = Path(__file__).with_name("golden.json")
 COMMAND = "python -m bgb_assets_tests.modalities.golden"
-TOLERANCE = 1e-3
+TOLERANCE, ABSOLUTE = 1e-3, 1e-4
 SOME = 12
 """So many numbers of an array are kept."""
 
@@ -48,7 +49,7 @@ def stages_of(modality: Modality) -> tuple[Stage, ...]:
 
 
 def describe(modality: Modality, root: Path) -> dict[str, Described]:
-    """Run the golden uploads in an empty data root; return stage -> code version and description."""
+    """Run the golden uploads in an empty data root; return stage -> code version, params and description."""
     importlib.import_module(f"bgb_assets_tests.modalities.{modality.name}.golden_upload").write(
         root / "inbox" / modality.name
     )
@@ -60,6 +61,7 @@ def describe(modality: Modality, root: Path) -> dict[str, Described]:
     return {
         stage.name: {
             "code_version": stage.code_version,
+            "params": as_plain(stage.params),
             "output": {
                 name: _entry(chain, record, exact=not stage.fan_in)
                 for name, record in (
@@ -84,6 +86,8 @@ def problems(modality: Modality, held: Mapping[str, Described], now: Mapping[str
             found.append(f"{where}: no golden output yet; run `{COMMAND}`")
         elif held[stage.name]["code_version"] != stage.code_version:
             found.append(f"{where}: code_version is {stage.code_version!r} now; run `{COMMAND}`")
+        elif differences(held[stage.name]["params"], as_plain(stage.params)):
+            found.append(f"{where}: its params are others now; run `{COMMAND}`")
         elif stage.name in differing and not differing & _upstream(modality, stage):
             first = differences(held[stage.name]["output"], now[stage.name]["output"])[0]
             found.append(
@@ -103,7 +107,7 @@ def differences(old: Any, new: Any, where: str = "output") -> list[str]:
             line for at, pair in enumerate(zip(old, new, strict=True)) for line in differences(*pair, f"{where}.{at}")
         ]
     if isinstance(old, float) and isinstance(new, float):
-        return [] if math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=TOLERANCE) else [f"{where} {old} -> {new}"]
+        return [] if math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=ABSOLUTE) else [f"{where} {old} -> {new}"]
     return [] if old == new and type(old) is type(new) else [f"{where} {old!r:.80} -> {new!r:.80}"]
 
 
@@ -146,7 +150,9 @@ def _file(path: Path, *, exact: bool) -> Any:
 def _array(array: np.ndarray) -> Described:
     shape = {"dtype": array.dtype.str, "shape": list(array.shape)}
     if array.dtype.kind == "f":
-        return {**shape, "fractions": _numbers(array.astype(np.float64).ravel())}
+        columns = array.astype(np.float64).reshape(-1, array.shape[-1]).mean(axis=0) if array.ndim > 1 else []
+        means = [_short(value) for value in columns]
+        return {**shape, "column_means": means, "fractions": _numbers(array.astype(np.float64).ravel())}
     return {**shape, "digest": hashlib.sha256(array.tobytes()).hexdigest()}
 
 

@@ -55,9 +55,18 @@ def test_changed_output_names_the_stage_that_began_it(modality, now) -> None:
 
 def test_raised_version_asks_for_new_golden_outputs_only(modality, now) -> None:
     raised = with_stage(modality, "cache", code_version="raised")
-    changed = {**copy.deepcopy(now), "cache": {"code_version": "raised", "output": {}}}
+    changed = {**copy.deepcopy(now), "cache": {**now["cache"], "output": {}}}
     assert golden.problems(raised, now, changed) == [
         f"{modality.name}/cache: code_version is 'raised' now; run `{golden.COMMAND}`"
+    ]
+
+
+def test_other_params_are_another_identity_and_ask_for_no_version(modality, now) -> None:
+    held = copy.deepcopy(now)
+    held["manifest"]["params"] = {"another": 1}
+    held["manifest"]["output"] = {}
+    assert golden.problems(modality, held, now) == [
+        f"{modality.name}/manifest: its params are others now; run `{golden.COMMAND}`"
     ]
 
 
