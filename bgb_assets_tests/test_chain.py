@@ -355,6 +355,30 @@ def test_bug_is_tried_on_the_next_two_runs(inbox: Path, toy_dir: Path, make_chai
     assert "ValueError: a bug in notes" in row.reason
 
 
+def test_rejections_are_those_of_uploads_as_they_lie_there_now(
+    inbox: Path, toy_dir: Path, make_chain: MakeChain
+) -> None:
+    toy.write_upload(inbox / "bug", "1 2", "!raise:notes")
+    for key in ("bad", "bad_too"):
+        toy.write_upload(inbox / key, "oops")
+    ingest(make_chain())
+    walk(make_chain())
+    found = list(make_chain().rejections())
+    assert [(row.key, row.stage) for row in found] == [("bad", "raw"), ("bad_too", "raw"), ("bug", "notes")]
+    assert found[2].retried, "it is in quarantine although it will be tried again"
+    assert found[0].identity == found[1].identity
+    assert found[1].reason.startswith("toy/raw 'bad_too': a.txt holds 'oops'")
+    toy.write_upload(inbox / "bad", "1")
+    shutil.rmtree(inbox / "bad_too")
+    ingest(make_chain())
+    walk(make_chain())
+    assert [row.key for row in make_chain().rejections()] == ["bug"]
+    toy.write_upload(inbox / "bad", "oops")
+    ingest(make_chain())
+    assert not walk(make_chain())["bad"].stages["raw"].called, "these bytes were refused before"
+    assert [row.key for row in make_chain().rejections()] == ["bad", "bug"]
+
+
 def test_crash_that_passes_is_forgotten(inbox: Path, toy_dir: Path, make_chain: MakeChain) -> None:
     toy.write_upload(inbox / "bug", "1 2", "!raise:notes")
     ingest(make_chain())

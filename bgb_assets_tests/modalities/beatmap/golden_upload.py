@@ -87,8 +87,8 @@ def _v2() -> dict[str, Any]:
 
 def _v3() -> dict[str, Any]:
     notes = [
-        {"b": 2 + k / 2, "x": (k + 1) % 4, "y": k % 3, "c": k % 2, "d": k % 8, "a": 0 if k % 5 else 15}
-        for k in range(36)
+        {"b": round(2 + k / 3, 5), "x": (k + 1) % 4, "y": k % 3, "c": k % 2, "d": k % 8, "a": 0 if k % 5 else 15}
+        for k in range(48)
     ]
     arc = {"c": 0, "b": 2, "x": 1, "y": 0, "d": 0, "mu": 1, "tb": 4, "tx": 2, "ty": 1, "tc": 1, "tmu": 1, "m": 0}
     chain = {"c": 1, "b": 6, "x": 3, "y": 0, "d": 1, "tb": 6.5, "tx": 3, "ty": 2, "sc": 4, "s": 0.5}
