@@ -27,7 +27,6 @@ from bgb_assets_tests.fixtures import REPOSITORY
 
 CONFIG = "[inbox]\nsettle_s = 0.0\n[run]\nworkers = 0\n"
 SONGS = ("song_0000", "song_0001")
-pytestmark = pytest.mark.filterwarnings("ignore:.*method op_handle on AssetExecutionContext:DeprecationWarning")
 
 
 @dataclass(frozen=True)
@@ -169,6 +168,7 @@ def test_every_verb_explains_itself(words: str) -> None:
         (("generate", "nowhere.ogg"), "nowhere.ogg: no such file; give an Ogg, WAV, FLAC or MP3 file"),
         (("demo", "painting"), "no modality 'painting'"),
         (("synth", "painting", "out"), "no modality 'painting'"),
+        (("report", "beatmap", "nobody"), "no upload 'nobody' in beatmap"),
         (("show", "beatmap", "nobody"), "no upload 'nobody' in beatmap"),
         (("show", "beatmap", "../../etc"), "is no upload key"),
         (("why", "features"), "'features' is no asset; write MODALITY/STAGE"),
