@@ -29,6 +29,7 @@ def demo(name: str) -> None:
     with opened_chain(name) as chain:
         Ingest(chain).copy_in(samples)
     data.ingest(name, None, in_place=False, dry_run=False, confirm=False, as_json=False)
+    typer.echo("now every stage, and training: a few minutes on two cores; what is done already is not done again")
     data.train(name, known.default_variant, force=False)
     song = next((path for path in sorted(samples.rglob("*")) if path.suffix in (".egg", ".ogg", ".wav")), None)
     if song is None:
