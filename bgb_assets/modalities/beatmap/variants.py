@@ -116,7 +116,7 @@ TINY = TrainParams(
     window=WindowParams(bars=8, context_bars=2, redo_bars=1, max_tokens=512),
     augmentation=_AUGMENTATION,
     training=TrainingParams(
-        steps=600,
+        steps=300,
         batch=8,
         learning_rate=2e-3,
         warmup_steps=40,
@@ -124,7 +124,7 @@ TINY = TrainParams(
         weight_decay=0.01,
         betas=(0.9, 0.98),
         clip=1.0,
-        validate_every_steps=100,
+        validate_every_steps=50,
         patience=0,
         micro_batch=0,
         token_budget=0,
