@@ -24,6 +24,7 @@ SETTLE_AT_ONCE = "[inbox]\nsettle_s = 0.0\n"
 def _without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the flush to the platter, several milliseconds each: only a power cut would show the difference."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr("bgb_assets.storage.catalog.SYNCHRONOUS", "OFF")
 
 
 @pytest.fixture

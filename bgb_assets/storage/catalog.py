@@ -21,6 +21,8 @@ from bgb_assets.storage.store import StageStore
 CATALOG_FORMAT = 2
 BUSY_TIMEOUT_S = 60.0
 BATCH = 500
+SYNCHRONOUS = "NORMAL"
+"""A transaction that a power cut undoes costs a look at the records, not data."""
 
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _MACHINE_CODES = frozenset(
@@ -197,8 +199,7 @@ class Catalog:
     def _connected(self) -> Iterator[sqlite3.Connection]:
         try:
             with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
-                # A lost last transaction costs a look at the records, not data.
-                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
                 yield connection
         except sqlite3.DatabaseError as error:
             if _primary_code(error) in _MACHINE_CODES:
