@@ -19,9 +19,11 @@ import pytest
 from typer.main import get_command
 
 from bgb_assets import cli
+from bgb_assets.commands.data import error_of
 from bgb_assets.commands.store import parse_bytes
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, STAGE_NAMES
-from bgb_assets.runtime.errors import UsageError
+from bgb_assets.orchestration.runs import RunDone
+from bgb_assets.runtime.errors import BgbError, UsageError
 from bgb_assets.storage.records import RECORD_NAME
 from bgb_assets_tests.fixtures import REPOSITORY
 
@@ -306,6 +308,30 @@ def test_too_many_rejections_end_with_3_and_keep_the_rest(copied: Path) -> None:
     last = said.err.splitlines()[-1]
     assert last.startswith("error: beatmap: 1 of 3 uploads were quarantined, 0 are allowed")
     assert "see `bgb quarantine list beatmap`" in last
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        (
+            "E: in op::\n\nbgb_assets.runtime.errors.UsageError: no manifest\n\nStack Trace:\n x",
+            UsageError,
+            "no manifest (run 7)",
+        ),
+        ("E: in op::\n\nbgb_assets.runtime.errors.StoreError: gone\n\nStack Trace:\n x", BgbError, "gone (run 7)"),
+        (
+            "E: in op::\n\nValueError: a bug\n\nStack Trace:\n x",
+            BgbError,
+            "run 7 failed: ValueError: a bug; `bgb ui` shows",
+        ),
+        ("dagster.Interrupted\n\nStack Trace:\n x", BgbError, "run 7 failed: dagster.Interrupted; `bgb ui`"),
+        ("", BgbError, "run 7 failed: no step failed; `bgb ui`"),
+    ],
+)
+def test_what_failed_a_run_is_said_in_one_line(text: str, kind: type[BgbError], message: str) -> None:
+    error = error_of(RunDone("7", "beatmap: raw", False, text))
+    assert type(error) is kind
+    assert str(error).startswith(message)
 
 
 def test_generate_without_a_model_says_how_to_get_one(read_only: Path) -> None:

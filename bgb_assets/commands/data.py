@@ -129,7 +129,7 @@ def materialize(
             after = _last_run(chain)
             _add_counts(counts, {stage: run for stage, run in after.items() if run != before.get(stage)})
             before = after
-            failed = None if done.success else _error_of(done)
+            failed = None if done.success else error_of(done)
     if as_json:
         print_json(counts)
     else:
@@ -176,13 +176,14 @@ def _add_counts(counts: Counts, run: Mapping[str, Mapping[str, Any]]) -> None:
         counts[stage] = {word: held[word] + done[word] for word in held}
 
 
-def _error_of(done: "RunDone") -> BgbError:
+def error_of(done: "RunDone") -> BgbError:
     """Return the error of this project that failed a run, or one that quotes the first line of another."""
     ours = _OURS.search(done.error)
     if ours is not None:
         return _EXIT_KINDS.get(ours[1], BgbError)(f"{ours[2]} (run {done.run_id})")
-    lines = [line.strip() for line in done.error.splitlines() if line.strip()]
-    said = lines[1] if len(lines) > 1 else "no step failed"
+    # Each exception's text, then its stack: the cause is the last line before the first stack.
+    lines = [line.strip() for line in done.error.partition("Stack Trace:")[0].splitlines() if line.strip()]
+    said = lines[-1] if lines else "no step failed"
     return BgbError(f"run {done.run_id} failed: {said}; `bgb ui` shows its log")
 
 
