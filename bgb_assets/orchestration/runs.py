@@ -116,7 +116,7 @@ def _run(
         partition_key=partition,
         run_config={
             "resources": {"chain": {"config": {"workers": workers}}},
-            "loggers": {"console": {"config": {"log_level": "WARNING"}}},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         },
         raise_on_error=False,
     )
