@@ -19,7 +19,7 @@ def modality(name: str) -> Modality:
     if name not in NAMES:
         raise UsageError(f"no modality {name!r}; there are {', '.join(NAMES)}")
     found = resolve(f"bgb_assets.modalities.{name}:MODALITY")
-    assert isinstance(found, Modality)  # noqa: S101 - for mypy
+    assert isinstance(found, Modality)
     return found
 
 

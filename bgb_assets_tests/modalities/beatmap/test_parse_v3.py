@@ -94,7 +94,7 @@ def test_beats_that_are_no_numbers_drop_the_object():
 def test_broken_collections_are_named():
     with pytest.raises(BadInput, match=r"Expert.dat: sliders\[0\]: expected an object, got 4"):
         parsed(difficulty_v3(sliders=[4]))
-    with pytest.raises(BadInput, match="Expert.dat: fakeColorNotes must be a list"):
+    with pytest.raises(BadInput, match=r"Expert.dat: fakeColorNotes must be a list"):
         parsed(difficulty_v3(customData={"fakeColorNotes": 1}))
 
 

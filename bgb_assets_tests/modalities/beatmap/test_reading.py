@@ -33,9 +33,7 @@ def test_invalid_json_names_line_and_column():
     file = shared_data("beatmap") / "wiki_snippets" / "beatmap" / "4.1.0.dat"
     with pytest.raises(BadInput) as caught:
         read_json(file, "beatmap/4.1.0.dat")
-    assert str(caught.value) == (
-        "beatmap/4.1.0.dat: invalid JSON at line 91 column 3; fix or remove the difficulty"
-    )
+    assert str(caught.value) == ("beatmap/4.1.0.dat: invalid JSON at line 91 column 3; fix or remove the difficulty")
 
 
 def test_values_that_json_does_not_know_are_read_as_numbers(tmp_path):
