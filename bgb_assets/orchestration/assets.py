@@ -6,10 +6,12 @@ short bodies that call the chain. Does not belong here: stages, stores (`chain`)
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import dagster as dg
 
+from bgb_assets.chain import Chain
 from bgb_assets.engine.fan_in import FanInRun
 from bgb_assets.engine.outcomes import StageOutcome
 from bgb_assets.engine.wanted import configured
@@ -23,6 +25,7 @@ from bgb_assets.runtime.errors import TooManyQuarantined
 from bgb_assets.runtime.monitoring import Progress
 from bgb_assets.runtime.settings import AutomationSettings, FreshnessSettings, Settings
 from bgb_assets.storage.digests import as_plain, sha256_json
+from bgb_assets.storage.leases import lease
 
 DATA_VERSION_TAG = "dagster/data_version"
 FORCE_TAG = "bgb/force"
@@ -73,8 +76,8 @@ def _fan_in_asset(modality: Modality, stage: Stage, settings: Settings) -> dg.As
         partitions_def=dg.StaticPartitionsDefinition(list(modality.variants)) if is_model else None,
     )
     def fan_in(context: dg.AssetExecutionContext, chain: ChainResource) -> Iterator[dg.MaterializeResult[None]]:
-        with chain.chain(modality) as walking:
-            variant = context.partition_key if is_model else None
+        variant = context.partition_key if is_model else None
+        with chain.chain(modality) as walking, _one_at_a_time(walking, is_model):
             outcome = FanInRun(walking, stage.name, variant).run(force=is_forced(context))
         for warning in outcome.warnings:
             context.log.warning(warning)
@@ -85,6 +88,15 @@ def _fan_in_asset(modality: Modality, stage: Stage, settings: Settings) -> dg.As
         )
 
     return fan_in
+
+
+def _one_at_a_time(chain: Chain, is_model: bool) -> AbstractContextManager[bool]:
+    """Let one run train at a time on this machine, whoever started it.
+
+    A file lock, not a pool of Dagster's: in 1.13.27 a killed run keeps its slot of a pool, and without a daemon the
+    next `dagster asset materialize` waits for it for ever.
+    """
+    return lease(chain.store.layout.state / "training.lock") if is_model else nullcontext(True)
 
 
 def _spec(modality: Modality, stage: Stage, settings: Settings, *, skippable: bool) -> dg.AssetSpec:

@@ -40,7 +40,8 @@ def sync_partitions(instance: dg.DagsterInstance, modality: str, present: Sequen
 
 def partition_changes(held: Sequence[str], present: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return (keys to add, sorted; keys to delete)."""
-    return sorted(set(present) - set(held)), [key for key in held if key not in set(present)]
+    wanted = set(present)
+    return sorted(wanted - set(held)), [key for key in held if key not in wanted]
 
 
 def ranges(ordered: Sequence[str], wanted: Collection[str], most: int) -> list[tuple[str, str]]:
@@ -49,7 +50,8 @@ def ranges(ordered: Sequence[str], wanted: Collection[str], most: int) -> list[t
     Dagster's ranges follow the order in which partitions were added. The smallest gaps are closed first: an
     upload inside a range that nobody asked for is a hit.
     """
-    positions = [i for i, key in enumerate(ordered) if key in set(wanted)]
+    asked = set(wanted)
+    positions = [i for i, key in enumerate(ordered) if key in asked]
     if not positions:
         return []
     gaps = sorted(range(1, len(positions)), key=lambda i: positions[i - 1] - positions[i])

@@ -103,7 +103,8 @@ def look(
     wanted, asked = _to_ask(instance, name, records, seen["asked"])
     gone = _digest_of_gone(records)
     news = (gone, held_back) != (seen["gone"], seen["held"])
-    ordered = [key for key in held if key not in set(deleted)] + added
+    dropped = set(deleted)
+    ordered = [*(key for key in held if key not in dropped), *added]
     requests = [_run_request(name, first, last) for first, last in ranges(ordered, wanted, max_ranges)]
     return dg.SensorResult(
         run_requests=requests,

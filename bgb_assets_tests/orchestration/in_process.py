@@ -77,6 +77,15 @@ class Location:
         assert done.success == success, errors_of(done)
         return done
 
+    def train(self, variant: str) -> dg.ExecuteInProcessResult:
+        """Run one variant of the model; it must succeed."""
+        key = asset_key(self.modality.name, "model")
+        job = self.defs.get_repository_def().get_implicit_job_def_for_assets([key])
+        assert job is not None
+        return job.execute_in_process(
+            instance=self.instance, asset_selection=[key], partition_key=variant, run_config=LEAN
+        )
+
     def everything(self) -> list[str]:
         """Bring all uploads and fan-ins but the model up to date; return the partitions."""
         keys = self.ingest()
