@@ -4,8 +4,8 @@
 
 Says `ready` when all is imported, begins when it reads a line, and says `done` at the end. With `--hold publish:N` it
 stops for good at the Nth commit, after the record is written and before the rename, and says `held`; with
-`--hold call:N` after the Nth call of a stage function, before anything of it is committed. Holding works without
-workers only: they are processes of their own.
+`--hold call:N` after the Nth call of a stage function, before anything of it is committed; with `--hold step:N` after
+the Nth step of the optimiser, in mid-training. Holding works without workers only: they are processes of their own.
 """
 
 import argparse
@@ -64,6 +64,10 @@ def hold(kind: str, number: str) -> None:
 
     if kind == "publish":
         setattr(LocalBackend, "publish", _before(LocalBackend.publish, counted))  # noqa: B010 - mypy forbids assigning it
+    elif kind == "step":
+        from torch.optim import AdamW
+
+        setattr(AdamW, "step", _after(AdamW.step, counted))  # noqa: B010
     else:
         setattr(walk, "call", _after(walk.call, counted))  # noqa: B010
         setattr(fan_in, "call", walk.call)  # noqa: B010

@@ -58,7 +58,7 @@ class Driver:
 
 @dataclass(frozen=True)
 class Instant:
-    """When to kill: after a share of the time that a whole run takes, or held at the Nth commit or stage call."""
+    """When to kill: after a share of the time a whole run takes, or held at the Nth commit, call or training step."""
 
     kind: str
     value: float
@@ -94,14 +94,16 @@ def reference_of(driver: Driver, prepare: Prepare, root: Path) -> Reference:
     return Reference(outputs(root, driver.name), data_versions(root, driver.name), seconds)
 
 
-def instants(seed: int, count: int, reference: Reference, kinds: tuple[str, ...]) -> list[Instant]:
+def instants(
+    seed: int, count: int, reference: Reference, kinds: tuple[str, ...], training_steps: int = 0
+) -> list[Instant]:
     """Draw instants: kinds in turn, each one's place by the seed."""
     dice = random.Random(seed)
-    commits = len(reference.data_versions)
     drawn = []
     for i in range(count):
         kind = kinds[i % len(kinds)]
-        drawn.append(Instant(kind, dice.random() if kind == "time" else dice.randrange(commits)))
+        places = training_steps if kind == "step" else len(reference.data_versions)
+        drawn.append(Instant(kind, dice.random() if kind == "time" else dice.randrange(places)))
     return drawn
 
 
