@@ -284,9 +284,12 @@ def _uploads_of(source: Path, discover: Callable[[Path], Any]) -> Iterator[tuple
         yield source.name, source
         return
     for found in discover(source):
-        if (source / found.path).exists():
-            yield found.path, source / found.path
-        elif found.path == source.name:  # the folder is itself an upload
+        place = source / found.path
+        if place.is_dir():
+            yield found.path, place
+        elif found.path == source.name and not place.exists():  # the folder is itself an upload
             yield found.path, source
-        else:  # a few files that belong together without a folder of their own
-            yield from ((name, source / name) for name in found.files)
+            continue
+        # Files beside the folder, or that belong together without one, such as a scan and its mask.
+        apart = [name for name in found.files if not (place.is_dir() and name.startswith(f"{found.path}/"))]
+        yield from ((name, source / name) for name in apart)

@@ -133,7 +133,9 @@ class Walker:
         self._require_untouched(stage)
         if isinstance(error, BadInput):
             return self._row(stage.name, identity, "input", error.reason, error.remedy)
-        return self._row(stage.name, identity, "crash", f"{type(error).__name__}: {error}", _BUG_REMEDY)
+        absent = [f"{name} is absent ({held.absent})" for name, held in self.records.items() if held.absent is not None]
+        reason = "; ".join([f"{type(error).__name__}: {error}", *absent])
+        return self._row(stage.name, identity, "crash", reason, _BUG_REMEDY)
 
     def _row(self, stage: str, identity: str, kind: str, reason: str, remedy: str) -> Rejection:
         upload = self.task.upload

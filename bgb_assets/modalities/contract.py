@@ -14,12 +14,14 @@ The functions, by import string:
 
 * `discover(root: Path) -> Iterator[Found]`: the uploads below a folder, wrong-looking ones included.
 * `fingerprint(directory: Path) -> Mapping[str, str]`: facet name -> SHA-256, for the parts of one upload.
-  Raises `BadInput` where it cannot recognise the upload.
+  Raises `BadInput` where it cannot recognise the upload at all; what needs parsing is `raw`'s to refuse.
 * `cost_bytes(directory: Path) -> int`: a bound on the memory one upload takes in a worker.
 * a per-upload stage: `run(inputs: Mapping[str, Path], params, out: Path) -> StageResult`, where `inputs`
   maps each declared source to a read-only directory that holds the declared files and nothing else, and
   `out` is an empty directory.
-* a fan-in stage: `run(fan_in: FanIn, params, out: Path) -> StageResult`.
+* a fan-in stage: `run(fan_in: FanIn, params, out: Path) -> StageResult`. `params` of the model stage is the
+  variant's dataclass. What the shared machinery expects of their files: `storage.manifest` (rows.parquet,
+  manifest.json), `storage.splits`, `storage.tables`, `storage.shards` (index.json), `training.spec`.
 """
 
 import dataclasses
@@ -51,7 +53,7 @@ class Reads:
         facets: Patterns (`fnmatch`) of the facets that enter the identity. Each must be one that the
             source publishes, letter for letter, so that a typing error cannot drop an input.
         files: Patterns of the files handed over, relative paths. The default hands over none: the
-            facets alone decide, and nothing can be opened.
+            facets alone decide, and nothing can be opened. A pattern may match nothing (an absent input).
     """
 
     source: str
@@ -92,10 +94,13 @@ class StageResult:
     """What a stage function returns; its files lie in `out`.
 
     Attributes:
-        facets: Name -> SHA-256 (64 lower-case hex digits) of what downstream stages may depend on.
-        metadata: JSON values for people: counts, durations of signals, flags. A function of the inputs.
+        facets: Name -> SHA-256 (64 lower-case hex digits) of what downstream stages may depend on. One that is
+            declared may be missing where there is nothing to digest.
+        metadata: Plain JSON values (no numpy scalars) for people and fan-ins: counts, durations of signals,
+            flags. A function of the inputs; never part of a later identity, so publish a facet as well.
         warnings: Sentences a person should read; the upload goes on.
-        absent: Why there is nothing to do here (a map without audio), or None. Not an error.
+        absent: Why there is nothing to do here (a map without audio), or None. Not an error. Later stages are
+            called all the same, with an empty directory for this source: each says what it does without it.
         references: Name -> relative path of an upload file that later stages may ask for with
             `Reads("upload", files=("@name",))`, so that large files are not copied into entries.
         observed: What differs from run to run (seconds, library versions). Never part of an identity.
@@ -114,9 +119,13 @@ class Found:
     """One upload seen below a folder.
 
     Attributes:
-        path: Relative POSIX path that names the upload (becomes its key).
-        files: Relative POSIX paths of its files; empty for an empty folder. One file ending in an archive
-            suffix is opened by the engine: the modality always sees a directory.
+        path: Relative POSIX path that names the upload; its key is this path with odd characters escaped and
+            an archive suffix left out. Usually a folder or a file; only a name where files belong together
+            without a folder of their own.
+        files: Relative POSIX paths, from the same root, of all its files, sidecars included; empty for an empty
+            folder. What is not listed is not copied, not watched and not handed over. One file ending in an
+            archive suffix (.zip, .tar, .tar.gz, .tgz) is opened by the engine, so that the modality always sees
+            a directory; `discover` has to yield archives too.
     """
 
     path: str
@@ -147,7 +156,9 @@ class Member:
 
     Attributes:
         key: The upload's key.
-        labels: Values that are not content: `source`, `origin`, `popularity`, and the source's facts.
+        labels: Values that are not content: `source`, `origin`, `popularity` and `facts`, the last two mappings
+            that a source fills (an inbox gives none). Empty unless the stage declares `Reads("upload", ...)`,
+            which puts them into its identity too.
     """
 
     key: str
@@ -238,11 +249,13 @@ class Modality:
         stages: The seven, in the order of `STAGE_NAMES`.
         upload_facets: Patterns of the facets that `fingerprint` gives. `facts` is always there too: the
             digest of what a source says about the upload.
-        tables: Import string of `Mapping[table, pyarrow.Schema]`: the schemas of the notes.
+        tables: Import string of `Mapping[table, pyarrow.Schema]`: the schemas of the notes, one file
+            `<table>.parquet` each, none where a table is empty. Held by the shared tests of all modalities.
         variants: Model variant -> frozen dataclass of its training params, every field written out.
         default_variant: The one to train when none is named.
         pictures: Import string of `pictures(stage, directory) -> Mapping[name, Figure]`, or None.
-        synth: Import string of `synth(out: Path, n: int, seed: int) -> Mapping`: byte-stable uploads.
+        synth: Import string of `synth(out: Path, n: int, seed: int) -> Mapping`: byte-stable uploads, marked as
+            synthetic in their own format; returns upload path -> what is true of it.
     """
 
     name: str

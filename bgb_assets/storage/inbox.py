@@ -165,10 +165,12 @@ def _signatures(root: Path, found: FoundLike) -> tuple[dict[str, Signature], int
         files[name] = signature_of(stat)
         # Not mtime: copies keep an old one, and some lie in the future.
         newest_ns = max(newest_ns, stat.st_ctime_ns)
-    # An empty folder has only itself; a root that is itself an upload has no folder of that name.
+    # An empty folder has only itself; a root that is itself an upload, and files without a folder, have none.
     place = root / found.path
-    own = root if found.path == root.resolve().name and not place.exists() else place
-    return files, max(newest_ns, own.stat().st_ctime_ns)
+    if place.exists() or not files:
+        own = root if found.path == root.resolve().name and not place.exists() else place
+        newest_ns = max(newest_ns, own.stat().st_ctime_ns)
+    return files, newest_ns
 
 
 def _is_held(sighting: Sighting, known: Mapping[str, UploadRecord]) -> bool:

@@ -1,10 +1,13 @@
+import dataclasses
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bgb_assets.engine.ingest import Ingest, IngestReport
+from bgb_assets.modalities.contract import Found
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.storage.uploads import VANISHED
 from bgb_assets_tests import toy
@@ -207,3 +210,33 @@ def test_run_and_ingest_at_once_lose_nothing(inbox: Path, make_chain: MakeChain)
     record = make_chain().uploads.require("one")
     assert set(record.entries) == {"raw", "cache"}, "the run's half"
     assert ingest(make_chain()).unchanged == 2, "the look's half"
+
+
+def discover_pairs(root: Path) -> Iterator[Found]:
+    """Yield `x` for `x.gpx` and its sidecar `x.json`: files that belong together without a folder."""
+    for path in sorted(root.glob("*.gpx")):
+        yield Found(path.stem, (path.name, path.with_suffix(".json").name))
+
+
+def discover_sidecars(root: Path) -> Iterator[Found]:
+    """Yield `x.gpx`, which is named after its first file, with its sidecar."""
+    for path in sorted(root.glob("*.gpx")):
+        yield Found(path.name, (path.name, path.with_suffix(".json").name))
+
+
+@pytest.mark.parametrize(("name", "key"), [("discover_pairs", "walk"), ("discover_sidecars", "walk.gpx")])
+def test_files_that_belong_together_are_copied_and_seen_together(
+    name: str, key: str, data_root: Path, tmp_path: Path, make_chain: MakeChain
+) -> None:
+    modality = dataclasses.replace(toy.MODALITY, discover=f"{__name__}:{name}")
+    source = tmp_path / "tracks"
+    source.mkdir()
+    (source / "walk.gpx").write_text("<gpx/>")
+    (source / "walk.json").write_text('{"person": 1}')
+    chain = make_chain(modality)
+    Ingest(chain).copy_in(source)
+    assert {path.name for path in (data_root / "inbox" / "toy").glob("walk*")} == {"walk.gpx", "walk.json"}
+    assert ingest(chain).new == (key,)
+    assert sorted(chain.uploads.require(key).files) == ["walk.gpx", "walk.json"]
+    (data_root / "inbox" / "toy" / "walk.json").write_text('{"person": 2}')
+    assert ingest(make_chain(modality)).changed == (key,)
