@@ -274,7 +274,7 @@ def main() -> None:
     from bgb_assets.runtime.errors import BgbError, ConfigError, TooManyQuarantined, UsageError
 
     try:
-        app()
+        app(prog_name="bgb")
     except BgbError as error:
         typer.echo(f"error: {error}", err=True)
         wrong_use = isinstance(error, UsageError | ConfigError)
