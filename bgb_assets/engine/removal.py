@@ -4,6 +4,7 @@ Belongs here: what has to go, in an order that a kill cannot turn into a loss of
 Does not belong here: making room (`engine.space`).
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.inbox import MARKER
 from bgb_assets.storage.layout import from_record
 from bgb_assets.storage.records import Record
+from bgb_assets.storage.store import unused
 from bgb_assets.storage.uploads import UploadRecord
 
 
@@ -38,19 +40,28 @@ def remove_upload(chain: Chain, key: str, *, purge: bool) -> Removal:
     Args:
         purge: Delete its entries too (but for those that another upload shares) and every compacted file,
             shard, manifest, token index and model that holds it.
+
+    Raises:
+        UsageError: There is no such upload.
+        StoreError: A purge, while a run is in progress.
     """
-    upload = chain.uploads.require(key)
+    # A purge must not meet a run that has just built on what is removed.
+    with unused(chain.store) if purge else nullcontext():
+        return _remove(chain, chain.uploads.require(key), purge=purge)
+
+
+def _remove(chain: Chain, upload: UploadRecord, *, purge: bool) -> Removal:
     doomed = _own_entries(chain, upload) if purge else []
-    fan_ins = _fan_in_entries(chain, key) if purge else []
+    fan_ins = _fan_in_entries(chain, upload.key) if purge else []
     files = _delete_files(chain, upload)
     for record in (*fan_ins, *doomed):
         chain.store.backend.remove(chain.store.location(record))
     chain.catalog.remove_many(record.identity for record in (*fan_ins, *doomed))
     remade = _drop_heads(chain, {record.identity for record in fan_ins})
     for row in list(chain.quarantine.rows()):
-        if row.key == key:
+        if row.key == upload.key:
             chain.quarantine.remove(row.identity)
-    chain.uploads.remove(key)
+    chain.uploads.remove(upload.key)
     return Removal(files, len(doomed) + len(fan_ins), remade)
 
 
