@@ -6,7 +6,7 @@ short bodies that call the chain. Does not belong here: stages, stores (`chain`)
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import dagster as dg
@@ -18,6 +18,7 @@ from bgb_assets.engine.wanted import configured
 from bgb_assets.modalities.contract import UPLOAD, Modality, Stage
 from bgb_assets.orchestration.automation import condition, freshness_policy
 from bgb_assets.orchestration.checks import upload_check_results, upload_check_specs
+from bgb_assets.orchestration.liveness import at_work
 from bgb_assets.orchestration.partitions import asset_key, upload_partitions
 from bgb_assets.orchestration.reporting import BatchReporter
 from bgb_assets.orchestration.resources import ChainResource
@@ -52,7 +53,7 @@ def _upload_assets(modality: Modality, settings: Settings) -> dg.AssetsDefinitio
         selected = {key.path[-1] for key in context.selected_asset_keys}
         stages = [stage.name for stage in modality.per_upload if stage.name in selected]
         keys = list(context.partition_keys)
-        with chain.chain(modality) as walking:
+        with chain.chain(modality) as walking, at_work(walking.store.layout, context.run.run_id):
             try:
                 with BatchReporter(context) as reporter, _progress(context, stages, keys) as progress:
                     for outcome in walking.run(keys, stages, force=is_forced(context)):
@@ -77,7 +78,7 @@ def _fan_in_asset(modality: Modality, stage: Stage, settings: Settings) -> dg.As
     )
     def fan_in(context: dg.AssetExecutionContext, chain: ChainResource) -> Iterator[dg.MaterializeResult[None]]:
         variant = context.partition_key if is_model else None
-        with chain.chain(modality) as walking, _one_at_a_time(walking, is_model):
+        with chain.chain(modality) as walking, _alone(walking, context.run.run_id, training=is_model):
             outcome = FanInRun(walking, stage.name, variant).run(force=is_forced(context))
         for warning in outcome.warnings:
             context.log.warning(warning)
@@ -90,13 +91,16 @@ def _fan_in_asset(modality: Modality, stage: Stage, settings: Settings) -> dg.As
     return fan_in
 
 
-def _one_at_a_time(chain: Chain, is_model: bool) -> AbstractContextManager[bool]:
-    """Let one run train at a time on this machine, whoever started it.
+@contextmanager
+def _alone(chain: Chain, run_id: str, *, training: bool) -> Iterator[None]:
+    """Say that the run is at work; let one run train at a time on this machine, whoever started it.
 
     A file lock, not a pool of Dagster's: in 1.13.27 a killed run keeps its slot of a pool, and without a daemon the
     next `dagster asset materialize` waits for it for ever.
     """
-    return lease(chain.store.layout.state / "training.lock") if is_model else nullcontext(True)
+    layout = chain.store.layout
+    with at_work(layout, run_id), lease(layout.state / "training.lock") if training else nullcontext():
+        yield
 
 
 def _spec(modality: Modality, stage: Stage, settings: Settings, *, skippable: bool) -> dg.AssetSpec:

@@ -18,6 +18,7 @@ from bgb_assets.engine.ingest import Ingest
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, Modality
 from bgb_assets.orchestration.assets import DATA_VERSION_TAG
 from bgb_assets.orchestration.checks import upload_check_evaluations
+from bgb_assets.orchestration.liveness import report_dead_runs
 from bgb_assets.orchestration.partitions import (
     RANGE_END_TAG,
     RANGE_START_TAG,
@@ -40,8 +41,14 @@ ACTIVE = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-ASK_AGAIN_S = 900.0
-"""An upload that was asked for and still has no outcome is asked for again, when no run is under way."""
+ASK_AGAIN_S = 30.0
+"""An upload that was asked for and still has no outcome is asked for again, when no run is under way ..."""
+LONGEST_PAUSE_S = 900.0
+"""... after a pause that is four times as long each time, up to this: what fails for good must not fill the queue."""
+
+
+Asked = list[Any]
+"""The digest of the files that were asked for, when (seconds since 1970), and how many times."""
 
 
 def build_sensors(modality: Modality, settings: Settings) -> list[dg.SensorDefinition]:
@@ -72,6 +79,8 @@ def _uploads_sensor(modality: Modality, settings: Settings, status: dg.DefaultSe
         chain = Chain(modality, load_settings(), InProcessExecutor())
         ingest = Ingest(chain)
         report = ingest.apply(fingerprint=False)
+        for run_id in report_dead_runs(context.instance, chain.store.layout):
+            context.log.warning(f"run {run_id}: its process was killed; its uploads are asked for again")
         for key, paths in report.collided.items():
             context.log.warning(f"refused {key!r}: {paths} cannot be told apart; rename all but one")
         for path, reason in report.refused.items():
@@ -119,18 +128,23 @@ def look(
 
 
 def _to_ask(
-    instance: dg.DagsterInstance, modality: str, records: Sequence[UploadRecord], asked: Mapping[str, Any]
-) -> tuple[set[str], dict[str, Any]]:
-    """Return the keys to ask for now, and what is asked for and still open: key -> [signatures, time]."""
+    instance: dg.DagsterInstance, modality: str, records: Sequence[UploadRecord], asked: Mapping[str, Asked]
+) -> tuple[set[str], dict[str, Asked]]:
+    """Return the keys to ask for now, and what is asked for and still open."""
     pending = {r.key: sha256_json(r.files)[:16] for r in records if r.state == PRESENT and r.pending}
     now = time.time()
-    late = {key for key, (digest, at_s) in asked.items() if pending.get(key) == digest and now - at_s > ASK_AGAIN_S}
+    still = {key: held for key, held in asked.items() if pending.get(key) == held[0]}
+    late = {key for key, (_, at_s, times) in still.items() if now - at_s > pause_s(times)}
     if late and is_under_way(instance, modality):
         late = set()
-    fresh = {key for key, digest in pending.items() if key not in asked or asked[key][0] != digest}
-    wanted = fresh | late
-    still = {key: asked[key] for key in pending if key in asked and key not in wanted}
-    return wanted, {**still, **{key: [pending[key], now] for key in wanted}}
+    wanted = (set(pending) - set(still)) | late
+    times_asked = {key: still[key][2] + 1 if key in still else 1 for key in wanted}
+    return wanted, {**still, **{key: [pending[key], now, times_asked[key]] for key in wanted}}
+
+
+def pause_s(times: int) -> float:
+    """Return how long to wait before asking again for an upload that was asked for so many times."""
+    return float(min(ASK_AGAIN_S * 4.0 ** min(times - 1, 8), LONGEST_PAUSE_S))
 
 
 def is_under_way(instance: dg.DagsterInstance, modality: str) -> bool:

@@ -4,12 +4,16 @@ Each test starts a system of its own. The same rules, tick by tick and without w
 `bgb_assets_tests/orchestration/test_automation.py`; a smaller live system in `test_live.py`.
 """
 
+import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES
+from bgb_assets.storage.layout import Layout
 from bgb_assets_tests.e2e import uploads
 from bgb_assets_tests.e2e.conftest import CONFIG
 from bgb_assets_tests.e2e.live import Live, live
@@ -121,6 +125,31 @@ def test_a_raised_code_version_runs_that_stage_and_what_is_below_it(tmp_path: Pa
         assert all(after[stage] == before[stage] for stage in ("raw", "cache"))
         assert (system.calls()["features"], system.calls()["notes"]) == (1, 0)  # one recording, the same output
         assert system.failed_ticks() == []
+
+
+def test_a_run_whose_process_is_killed_is_done_again(tmp_path: Path) -> None:
+    with live(new_root(tmp_path)) as system:
+        keys = uploads.good_songs(system.inbox, range(60))
+        locks = Layout(system.data_root).state / "runs"
+        (lock,) = system.wait("a run is at work", lambda: list(locks.glob("*.lock")), 90)
+        run = lock.name.removesuffix(".lock")
+        os.kill(holder_of(lock), signal.SIGKILL)
+        started_s = time.monotonic()
+        system.wait("the songs are in", lambda: system.members() == set(keys) and system.settled(), 180)
+        print(f"in the manifest {time.monotonic() - started_s:.0f} s after the kill")
+        statuses = {each["id"]: each["status"] for each in system.runs()}
+        assert statuses.pop(run) == "FAILURE"
+        assert set(statuses.values()) == {"SUCCESS"}
+        assert len({event.data_version for event in system.events("beatmap/notes", keys).values()}) == len(keys)
+
+
+def holder_of(path: Path) -> int:
+    """Return the process that has a file open."""
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if descriptor.readlink() == path:
+                return int(descriptor.parts[2])
+    raise AssertionError(f"no process has {path} open")
 
 
 GOOD, BAD, MINUTES_IDLE = 193, 7, 5

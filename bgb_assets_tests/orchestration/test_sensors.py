@@ -204,13 +204,16 @@ def test_what_bgb_ingest_registered_is_asked_for(looks, inbox):
     assert spans_of(looks.look()) == [("a", "a")]
 
 
-def test_an_upload_without_an_outcome_is_asked_for_again_later(looks, inbox, monkeypatch):
+def test_an_upload_without_an_outcome_is_asked_for_again_with_growing_pauses(looks, inbox):
     toy.write_upload(inbox / "a")
     looks.look()
-    asked = json.loads(looks.cursor)
-    asked["asked"]["a"][1] -= sensors.ASK_AGAIN_S + 1
-    looks.cursor = json.dumps(asked)
-    assert spans_of(looks.look()) == [("a", "a")]
+    for pause_s in (30, 120, 480, 900, 900):
+        for passed_s, expected in ((pause_s - 5, []), (10, [("a", "a")])):
+            cursor = json.loads(looks.cursor)
+            cursor["asked"]["a"][1] -= passed_s
+            looks.cursor = json.dumps(cursor)
+            assert spans_of(looks.look()) == expected
+    assert sensors.pause_s(10_000) == sensors.LONGEST_PAUSE_S
 
 
 @pytest.mark.parametrize("enabled", [True, False])
