@@ -328,7 +328,7 @@ def test_the_tracked_dagster_yaml_loads(tmp_path, monkeypatch):
         assert Path(instance.event_log_storage._base_dir) == tmp_path / "history" / "runs"
         assert type(instance.run_coordinator).__name__ == "QueuedRunCoordinator"
         assert instance.run_coordinator.dequeue_interval_seconds == 1
-        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+        assert instance.get_concurrency_config().pool_config.default_pool_limit is None
         assert instance.freshness_enabled
         assert instance.run_monitoring_enabled
         assert not instance.telemetry_enabled
