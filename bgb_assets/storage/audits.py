@@ -56,7 +56,7 @@ def leakage(directory: Path, root: Path) -> list[str]:
     rows = read_rows(directory, ["group", "split", "included"])
     used = rows.filter(rows.column("included"))
     groups, splits = (used.column(name).to_pylist() for name in ("group", "split"))
-    found = leaks(map(str, groups), map(int, splits))  # type: ignore[arg-type]
+    found = leaks(map(str, groups), map(int, splits))
     return [f"group {group} is in splits {splits}" for group, splits in list(found.items())[:NAMED]]
 
 

@@ -163,7 +163,8 @@ def read_counts(directory: Path) -> dict[str, Any]:
 
 
 def _values(rows: pa.Table, name: str) -> list[Any]:
-    return rows.column(name).to_pylist()
+    values: list[Any] = rows.column(name).to_pylist()
+    return values
 
 
 def _numbers(rows: pa.Table, name: str) -> Any:
