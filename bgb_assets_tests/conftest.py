@@ -14,6 +14,7 @@ from bgb_assets.modalities.contract import Modality
 from bgb_assets.runtime.executor import InProcessExecutor
 from bgb_assets.runtime.settings import load_settings
 from bgb_assets_tests import toy
+from bgb_assets_tests.driving import everything
 
 MakeChain = Callable[..., Chain]
 
@@ -53,3 +54,19 @@ def make_chain(data_root: Path) -> MakeChain:
         return Chain(modality, load_settings({"BGB_DATA_ROOT": str(root)}), InProcessExecutor())
 
     return make
+
+
+@pytest.fixture
+def inbox(data_root: Path) -> Path:
+    """Three toy uploads: with words, with a word, without."""
+    toy.write_upload(data_root / "inbox" / "toy" / "first", "1 2 3 4", "One two")
+    toy.write_upload(data_root / "inbox" / "toy" / "second", "5 6 7", "three")
+    toy.write_upload(data_root / "inbox" / "toy" / "third", "8 9 10 11", None)
+    return data_root / "inbox" / "toy"
+
+
+@pytest.fixture
+def built(inbox: Path, make_chain: MakeChain) -> Path:
+    """The inbox after its uploads went through the whole chain."""
+    everything(make_chain())
+    return inbox

@@ -34,20 +34,6 @@ DATA_FOLDERS = ("inbox/", *(f"{stage}/" for stage in PER_UPLOAD_STAGES))
 ONE_FROM_RAW = {"raw": 1, "cache": 1, "features": 3, "notes": 1, "manifest": 2, "tokens": 2, "model": 1}
 
 
-@pytest.fixture
-def inbox(data_root: Path) -> Path:
-    toy.write_upload(data_root / "inbox" / "toy" / "first", "1 2 3 4", "One two")
-    toy.write_upload(data_root / "inbox" / "toy" / "second", "5 6 7", "three")
-    toy.write_upload(data_root / "inbox" / "toy" / "third", "8 9 10 11", None)
-    return data_root / "inbox" / "toy"
-
-
-@pytest.fixture
-def built(inbox: Path, make_chain: MakeChain) -> Path:
-    everything(make_chain())
-    return inbox
-
-
 def test_first_run_builds_all_and_second_none(inbox: Path, make_chain: MakeChain) -> None:
     first = everything(make_chain())
     assert {stage: first[stage] for stage in PER_UPLOAD_STAGES} == {"raw": 3, "cache": 3, "features": 9, "notes": 3}

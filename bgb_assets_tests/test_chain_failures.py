@@ -31,20 +31,6 @@ from bgb_assets_tests.driving import (
 )
 
 
-@pytest.fixture
-def inbox(data_root: Path) -> Path:
-    toy.write_upload(data_root / "inbox" / "toy" / "first", "1 2 3 4", "One two")
-    toy.write_upload(data_root / "inbox" / "toy" / "second", "5 6 7", "three")
-    toy.write_upload(data_root / "inbox" / "toy" / "third", "8 9 10 11", None)
-    return data_root / "inbox" / "toy"
-
-
-@pytest.fixture
-def built(inbox: Path, make_chain: MakeChain) -> Path:
-    everything(make_chain())
-    return inbox
-
-
 def test_absent_is_no_error_and_goes_on(data_root: Path, make_chain: MakeChain) -> None:
     toy.write_upload(data_root / "inbox" / "toy" / "mute", "", "words only")
     ingest(make_chain())
