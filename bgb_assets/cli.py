@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from bgb_assets.verbs import beatmap
+from bgb_assets.verbs.groups import GROUPS
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -30,6 +33,9 @@ config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Sett
 app.add_typer(cache_app, name="cache")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(config_app, name="config")
+for group in (name for name, verbs in GROUPS.items() if verbs.registered_commands):
+    app.add_typer(GROUPS[group], name=group)
+app.add_typer(beatmap.app)
 
 ModalityArgument = Annotated[str, typer.Argument(metavar="MODALITY", help="beatmap")]
 OptionalModality = Annotated[str | None, typer.Argument(metavar="[MODALITY]", help="One modality; all where left out.")]
@@ -105,27 +111,6 @@ def train(
     from bgb_assets.commands import data
 
     data.train(modality, variant, force=force)
-
-
-@app.command()
-def generate(
-    song: Annotated[Path, typer.Argument(help="An audio file: Ogg, WAV, FLAC or MP3.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder, or a name ending in .zip.")] = Path(
-        "generated"
-    ),
-    difficulty: Annotated[
-        str, typer.Option(help="One or more, with commas: Easy,Normal,Hard,Expert,ExpertPlus.")
-    ] = "Expert",
-    model: Annotated[Path | None, typer.Option(help="Model directory; the newest trained one where left out.")] = None,
-    nps: Annotated[float | None, typer.Option(help="Notes per second asked for.")] = None,
-    bpm: Annotated[str, typer.Option(help="Beats per minute, or auto.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Same seed, same map.")] = 0,
-    version: Annotated[str, typer.Option("--format", help="v2, v3 or v4.")] = "v3",
-) -> None:
-    """Write a Beat Saber map for a song with a trained model."""
-    from bgb_assets.commands import models
-
-    models.generate(song, output, difficulty, model, nps=nps, bpm=bpm, seed=seed, version=version)
 
 
 @app.command()

@@ -12,6 +12,7 @@ A message says what failed and where, what was got against what was expected, an
     +-- StoreError            the stage store cannot do what it was asked
     |   +-- NewerStore        written by a later version of this project
     |   +-- Unstable          a file changed while it was read: retried, never committed
+    +-- SourceError           a source cannot be asked, or not now: what was fetched is kept
     +-- ResourceError         no space, I/O error, permission: the run stops, nothing is quarantined
     +-- TooManyQuarantined    more uploads were rejected than allowed
     +-- TrainingError         training cannot start or go on
@@ -68,6 +69,10 @@ class NewerStore(StoreError):
 
 class Unstable(StoreError):
     """A file changed while it was read."""
+
+
+class SourceError(BgbError):
+    """A source of uploads cannot be asked, or not now; what was fetched so far is kept."""
 
 
 class ResourceError(BgbError):

@@ -1,0 +1,13 @@
+"""Verbs that every modality spells its own way: `bgb evaluate beatmap ...`, `bgb evaluate eeg ...`.
+
+Belongs here: the groups, empty. Each module of this package adds the commands of its modality, named after it.
+"""
+
+import typer
+
+evaluate = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure what a model made, or a person.")
+inspect = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Say what is in one upload or file.")
+convert = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file in another format.")
+repair = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file again without its faults.")
+
+GROUPS = {"evaluate": evaluate, "inspect": inspect, "convert": convert, "repair": repair}
