@@ -19,6 +19,7 @@ from bgb_assets.loading.dataset import Batch, select
 from bgb_assets.loading.mapped import ShardStore
 from bgb_assets.loading.order import weighted
 from bgb_assets.modalities.beatmap import vocabulary as v
+from bgb_assets.modalities.beatmap.confusion import write_confusion
 from bgb_assets.modalities.beatmap.data import WindowReader
 from bgb_assets.modalities.beatmap.network import Network
 from bgb_assets.modalities.beatmap.variants import VARIANTS, Shape, TrainParams
@@ -37,7 +38,7 @@ CLASSES: Mapping[str, tuple[v.Span, ...]] = {
 
 
 def run(fan_in: FanIn, params: TrainParams, out: Path) -> StageResult:
-    """Train one variant; goes on from the newest checkpoint after a kill."""
+    """Train one variant, going on from the newest checkpoint after a kill, and say what it takes for what."""
     trained = train_model(
         SPEC,
         params,
@@ -50,6 +51,8 @@ def run(fan_in: FanIn, params: TrainParams, out: Path) -> StageResult:
         seed=params.seed,
         lineage=fan_in.lineage,
     )
+    samples = data(ShardStore(fan_in.root, fan_in.inputs["tokens"]), params)
+    write_confusion(out, load(out).model, samples, _predict, params.training.batch)
     return StageResult({"weights": trained.facets["model"]}, trained.metadata, observed=trained.observed)
 
 

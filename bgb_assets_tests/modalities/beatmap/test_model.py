@@ -64,6 +64,9 @@ def test_training_writes_a_model_that_loads(trained):
     assert loaded.config["variant"] == "tiny"
     assert loaded.config["upstream"]["vocabulary"] == v.digest()
     assert not loaded.model.training
+    confusion = json.loads((out / "confusion.json").read_bytes())
+    assert confusion["windows"] > 0
+    assert np.sum(confusion["counts"]) > 0
     assert "variant tiny" in (out / "model_card.md").read_text()
     measured = result.metadata["validation"]
     assert set(measured) == {"loss", "bar_accuracy", "pos_accuracy", "note_accuracy", "rest_accuracy"}
