@@ -1,7 +1,8 @@
 """Writes a map: the files of a song in version 2, 3 or 4 of the game's format, as a folder or a zip.
 
-Belongs here: the song to write, Info of each version, and the archive; the same input gives the same bytes.
-Does not belong here: difficulty files (`write_v2` and its siblings) and audio (`export_audio`).
+Belongs here: the song to write, which files a map consists of, and the archive; the same input gives the same bytes.
+Does not belong here: the content of Info (`write_info`), of difficulty files (`write_v2` and its siblings), of light
+shows (`lights`, `write_lights`), and audio (`export_audio`).
 """
 
 import struct
@@ -9,35 +10,34 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
-from bgb_assets.modalities.beatmap.naming import DIFFICULTIES, RANKS, safe_name
+from bgb_assets.modalities.beatmap.lights import Lights, no_lights
+from bgb_assets.modalities.beatmap.naming import DIFFICULTIES, RANKS
 from bgb_assets.modalities.beatmap.objects import Objects, count
+from bgb_assets.modalities.beatmap.retiming import regular_tempo, retimed_lights, retimed_objects, same_tempo
 from bgb_assets.modalities.beatmap.tempo import TempoMap
+from bgb_assets.modalities.beatmap.write_info import AUDIO_DATA_FILE, difficulty_file, info_v2, info_v4
+from bgb_assets.modalities.beatmap.write_lights import lightshow_v4
 from bgb_assets.modalities.beatmap.write_v2 import difficulty_v2
 from bgb_assets.modalities.beatmap.write_v3 import difficulty_v3
-from bgb_assets.modalities.beatmap.write_v4 import LIGHTSHOW, audio_data_v4, difficulty_v4
+from bgb_assets.modalities.beatmap.write_v4 import audio_data_v4, difficulty_v4
 from bgb_assets.runtime.errors import BadInput
 
 Format = Literal["v2", "v3", "v4"]
 FORMATS: tuple[Format, ...] = ("v2", "v3", "v4")
 
-JUMP_SPEEDS: Mapping[str, float] = dict(zip(DIFFICULTIES, (10.0, 10.0, 12.0, 16.0, 18.0), strict=True))
-"""Note jump speed by difficulty where none is given."""
-
-AUDIO_DATA_FILE = "AudioData.dat"
 LIGHTSHOW_FILE = "Lightshow.dat"
 COVER_FILE = "cover.png"
+ENVIRONMENTS = ("DefaultEnvironment", "GlassDesertEnvironment")
+"""The stage where none is named, and the one for difficulties that turn the player."""
 
-_V2_INFO, _V4_INFO = "2.1.0", "4.0.0"
 _COVER_PIXELS = 256
 _COVER_RGB = (28, 32, 48)
-_ENVIRONMENT = "DefaultEnvironment"
-_TURNING_ENVIRONMENT = "GlassDesertEnvironment"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -52,6 +52,8 @@ class DifficultyToWrite:
         njs: Jump speed; None for that of `JUMP_SPEEDS`.
         njo: Jump offset in beats.
         requirements: Names of what the game needs to play it.
+        tempo: Its own tempo map; None for the song's.
+        lights: Its own light show; None for the song's.
     """
 
     characteristic: str
@@ -60,6 +62,8 @@ class DifficultyToWrite:
     njs: float | None = None
     njo: float = 0.0
     requirements: tuple[str, ...] = ()
+    tempo: TempoMap | None = None
+    lights: Lights | None = None
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,18 @@ class SongToWrite:
 
     Attributes:
         title: And the texts that follow: as players see them.
-        tempo: The one tempo map of all difficulties.
+        tempo: The tempo map of all difficulties that have none of their own.
         difficulties: In any order.
         audio: None writes a map without audio, which names `song.ogg`.
-        cover: Bytes of a PNG; None for a plain one.
+        cover: Bytes of a picture; None for a plain one.
+        cover_file: Its name, with the suffix that fits its content.
+        lights: The light show of all difficulties that have none of their own, on the beats of `tempo`; None for a
+            dark stage.
+        preview_s: Where the part begins that is played in menus, and how long it is.
+        environments: The stage, and the one for difficulties that turn the player.
+        song_time_offset_s: Old games moved the song by it; version 4 has no such thing.
+        shuffle: Old games moved every second note by it, in the units of `shuffle_period`; neither has version 4.
+        shuffle_period: See `shuffle`.
     """
 
     title: str
@@ -99,6 +111,13 @@ class SongToWrite:
     mappers: tuple[str, ...] = ()
     audio: AudioToWrite | None = None
     cover: bytes | None = None
+    cover_file: str = COVER_FILE
+    lights: Lights | None = None
+    preview_s: tuple[float, float] = (0.0, 10.0)
+    environments: tuple[str, str] = ENVIRONMENTS
+    song_time_offset_s: float = 0.0
+    shuffle: float = 0.0
+    shuffle_period: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -129,16 +148,24 @@ def render_map(song: SongToWrite, format_: Format = "v3", *, lossy: bool = False
         raise BadInput(f"unknown map format {format_!r}", f"choose one of {', '.join(FORMATS)}")
     _check(song)
     lost: Counter[str] = Counter()
-    if not song.tempo.regular:
-        lost["gaps between tempo regions"] += 1
     documents = _documents(song, format_, lost)
     missing = {what: number for what, number in sorted(lost.items()) if number}
-    if missing and not lossy:
-        listed = ", ".join(f"{number} {what}" for what, number in missing.items())
-        raise BadInput(f"map format {format_} cannot hold {listed}", "choose another format or allow losses")
+    if not lossy:
+        refuse_losses(format_, missing)
     files = {name: orjson.dumps(document) for name, document in documents.items()}
     files |= {song.audio.file: song.audio.content} if song.audio else {}
-    return RenderedMap({**files, COVER_FILE: song.cover or plain_cover()}, missing)
+    return RenderedMap({**files, song.cover_file: song.cover or plain_cover()}, missing)
+
+
+def refuse_losses(format_: Format, lost: Mapping[str, int]) -> None:
+    """Refuse to go on where something would be lost.
+
+    Raises:
+        BadInput: Something would; the message counts it.
+    """
+    if lost:
+        listed = ", ".join(f"{number} {what}" for what, number in lost.items())
+        raise BadInput(f"map format {format_} cannot hold {listed}", "choose another format or allow losses")
 
 
 def write_folder(rendered: RenderedMap, directory: Path) -> None:
@@ -169,11 +196,6 @@ def plain_cover() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(kind, content) for kind, content in chunks)
 
 
-def difficulty_file(difficulty: DifficultyToWrite) -> str:
-    """Return the name of a difficulty's file."""
-    return f"{difficulty.difficulty}{safe_name(difficulty.characteristic)}.dat"
-
-
 def _check(song: SongToWrite) -> None:
     names = [difficulty_file(difficulty) for difficulty in song.difficulties]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -188,21 +210,64 @@ def _check(song: SongToWrite) -> None:
 
 def _documents(song: SongToWrite, format_: Format, lost: Counter[str]) -> dict[str, Any]:
     ordered = sorted(song.difficulties, key=lambda item: (item.characteristic, RANKS[item.difficulty]))
+    ordered = [_with_lights(item, song) for item in ordered]
     if format_ == "v4":
-        files = {difficulty_file(item): difficulty_v4(item.objects) for item in ordered}
-        return {"Info.dat": _info_v4(song, ordered)} | files | _v4_extras(song, ordered)
+        return _documents_v4(song, [_in_one_tempo(item, song.tempo, lost) for item in ordered], lost)
     writer = difficulty_v2 if format_ == "v2" else difficulty_v3
-    files = {difficulty_file(item): writer(item.objects, song.tempo, lost) for item in ordered}
-    return {"Info.dat": _info_v2(song, ordered)} | files
+    base_bpm = float(song.tempo.bpms[0])
+    documents: dict[str, Any] = {"Info.dat": info_v2(song, ordered)}
+    for item in (_in_regular_tempo(item, song.tempo, lost) for item in ordered):
+        tempo = item.tempo or song.tempo
+        documents[difficulty_file(item)] = writer(item.objects, tempo, lost, item.lights, base_bpm)
+    return documents
 
 
-def _v4_extras(song: SongToWrite, ordered: list[DifficultyToWrite]) -> dict[str, Any]:
+def _documents_v4(song: SongToWrite, ordered: list[DifficultyToWrite], lost: Counter[str]) -> dict[str, Any]:
+    lost["song time offset"] += song.song_time_offset_s != 0
+    lost["shuffle"] += song.shuffle != 0
+    shows = [lightshow_v4(item.lights or no_lights()) for item in ordered]
+    names = [_lightshow_file(index, shows, ordered) for index in range(len(shows))]
+    files = {difficulty_file(item): difficulty_v4(item.objects) for item in ordered}
     rate_hz, frames = (song.audio.rate_hz, song.audio.frames) if song.audio else (44_100, None)
     last_beat = max((_last_beat(item.objects) for item in ordered), default=0.0)
-    return {
-        AUDIO_DATA_FILE: audio_data_v4(song.tempo, last_beat, rate_hz, frames),
-        LIGHTSHOW_FILE: LIGHTSHOW,
-    }
+    audio_data = {AUDIO_DATA_FILE: audio_data_v4(song.tempo, last_beat, rate_hz, frames)}
+    return {"Info.dat": info_v4(song, ordered, names)} | files | audio_data | dict(zip(names, shows, strict=True))
+
+
+def _with_lights(item: DifficultyToWrite, song: SongToWrite) -> DifficultyToWrite:
+    """Give a difficulty without a show of its own the song's, on its own beats."""
+    if item.lights is not None or song.lights is None:
+        return item
+    return replace(item, lights=retimed_lights(song.lights, song.tempo, item.tempo or song.tempo))
+
+
+def _lightshow_file(index: int, shows: list[Mapping[str, Any]], ordered: list[DifficultyToWrite]) -> str:
+    """Name the file of a light show: difficulties of one show share it."""
+    first = shows.index(shows[index])
+    return LIGHTSHOW_FILE if first == 0 else f"Lightshow{difficulty_file(ordered[first])}"
+
+
+def _in_one_tempo(item: DifficultyToWrite, tempo: TempoMap, lost: Counter[str]) -> DifficultyToWrite:
+    """Put a difficulty on the song's tempo map, the only one that version 4 has."""
+    if item.tempo is None or same_tempo(item.tempo, tempo):
+        return item
+    lost["tempo maps of single difficulties"] += 1
+    return _retimed(item, item.tempo, tempo, None)
+
+
+def _in_regular_tempo(item: DifficultyToWrite, song_tempo: TempoMap, lost: Counter[str]) -> DifficultyToWrite:
+    """Put a difficulty on a tempo map that changes can express."""
+    tempo = item.tempo or song_tempo
+    if tempo.regular:
+        return item
+    lost["gaps between tempo regions"] += 1
+    regular = regular_tempo(tempo)
+    return _retimed(item, tempo, regular, regular)
+
+
+def _retimed(item: DifficultyToWrite, before: TempoMap, after: TempoMap, own: TempoMap | None) -> DifficultyToWrite:
+    lights = None if item.lights is None else retimed_lights(item.lights, before, after)
+    return replace(item, objects=retimed_objects(item.objects, before, after), lights=lights, tempo=own)
 
 
 def _last_beat(objects: Objects) -> float:
@@ -211,88 +276,6 @@ def _last_beat(objects: Objects) -> float:
     walls = objects["walls"]
     ends += [float((walls["beat"] + walls["duration_beats"]).max())] if count(walls) else []
     return max(ends, default=0.0)
-
-
-def _info_v2(song: SongToWrite, ordered: list[DifficultyToWrite]) -> dict[str, Any]:
-    sets: dict[str, list[dict[str, Any]]] = {}
-    for item in ordered:
-        sets.setdefault(item.characteristic, []).append(_info_v2_difficulty(item))
-    return {
-        "_version": _V2_INFO,
-        "_songName": song.title,
-        "_songSubName": song.subtitle,
-        "_songAuthorName": song.artist,
-        "_levelAuthorName": ", ".join(song.mappers),
-        "_beatsPerMinute": float(song.tempo.bpms[0]),
-        "_songTimeOffset": 0,
-        "_shuffle": 0,
-        "_shufflePeriod": 0.5,
-        "_previewStartTime": 0,
-        "_previewDuration": 10,
-        "_songFilename": song.audio.file if song.audio else "song.ogg",
-        "_coverImageFilename": COVER_FILE,
-        "_environmentName": _ENVIRONMENT,
-        "_allDirectionsEnvironmentName": _TURNING_ENVIRONMENT,
-        "_environmentNames": [],
-        "_colorSchemes": [],
-        "_difficultyBeatmapSets": [
-            {"_beatmapCharacteristicName": name, "_difficultyBeatmaps": entries} for name, entries in sets.items()
-        ],
-    }
-
-
-def _info_v2_difficulty(item: DifficultyToWrite) -> dict[str, Any]:
-    entry = {
-        "_difficulty": item.difficulty,
-        "_difficultyRank": RANKS[item.difficulty],
-        "_beatmapFilename": difficulty_file(item),
-        "_noteJumpMovementSpeed": _jump_speed(item),
-        "_noteJumpStartBeatOffset": item.njo,
-        "_beatmapColorSchemeIdx": 0,
-        "_environmentNameIdx": 0,
-    }
-    return entry | ({"_customData": {"_requirements": list(item.requirements)}} if item.requirements else {})
-
-
-def _info_v4(song: SongToWrite, ordered: list[DifficultyToWrite]) -> dict[str, Any]:
-    audio_file = song.audio.file if song.audio else "song.ogg"
-    return {
-        "version": _V4_INFO,
-        "song": {"title": song.title, "subTitle": song.subtitle, "author": song.artist},
-        "audio": {
-            "songFilename": audio_file,
-            "songDuration": song.audio.frames / song.audio.rate_hz if song.audio else 0,
-            "audioDataFilename": AUDIO_DATA_FILE,
-            "bpm": float(song.tempo.bpms[0]),
-            "lufs": 0,
-            "previewStartTime": 0,
-            "previewDuration": 10,
-        },
-        "songPreviewFilename": audio_file,
-        "coverImageFilename": COVER_FILE,
-        "environmentNames": [_ENVIRONMENT],
-        "colorSchemes": [],
-        "difficultyBeatmaps": [_info_v4_difficulty(item, song.mappers) for item in ordered],
-    }
-
-
-def _info_v4_difficulty(item: DifficultyToWrite, mappers: tuple[str, ...]) -> dict[str, Any]:
-    entry = {
-        "characteristic": item.characteristic,
-        "difficulty": item.difficulty,
-        "beatmapAuthors": {"mappers": list(mappers), "lighters": []},
-        "environmentNameIdx": 0,
-        "beatmapColorSchemeIdx": 0,
-        "noteJumpMovementSpeed": _jump_speed(item),
-        "noteJumpStartBeatOffset": item.njo,
-        "beatmapDataFilename": difficulty_file(item),
-        "lightshowDataFilename": LIGHTSHOW_FILE,
-    }
-    return entry | ({"customData": {"_requirements": list(item.requirements)}} if item.requirements else {})
-
-
-def _jump_speed(item: DifficultyToWrite) -> float:
-    return JUMP_SPEEDS[item.difficulty] if item.njs is None else item.njs
 
 
 def _png_chunk(kind: bytes, content: bytes) -> bytes:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bgb_assets.modalities.beatmap.export import DifficultyToWrite, SongToWrite
+from bgb_assets.modalities.beatmap.lights import Lights
 from bgb_assets.modalities.beatmap.objects import Objects, count
 from bgb_assets.modalities.beatmap.tempo import TempoMap, tempo_from_events
+from bgb_assets.runtime.errors import ContractError
 
 MIN_FIRST_NOTE_S = 2.0
 
@@ -35,8 +37,14 @@ class LeadIn:
 def with_lead_in(song: SongToWrite, first_note_s: float = MIN_FIRST_NOTE_S) -> LeadIn:
     """Move a song by the fewest whole beats that bring its first note to `first_note_s` or later.
 
-    Beats before stay beats, so that beat 0 lies on a beat of the music whatever is put in front.
+    Beats before stay beats, so that beat 0 lies on a beat of the music whatever is put in front. The song has one
+    tempo map: that of difficulties with their own would have other beats in front.
+
+    Raises:
+        ContractError: A difficulty has a tempo map of its own.
     """
+    if any(item.tempo is not None for item in song.difficulties):
+        raise ContractError("with_lead_in: moves a song of one tempo map, a difficulty has its own")
     firsts_s = [
         float(song.tempo.time(item.objects["notes"]["beat"].min()))
         for item in song.difficulties
@@ -48,7 +56,9 @@ def with_lead_in(song: SongToWrite, first_note_s: float = MIN_FIRST_NOTE_S) -> L
     if not beats:
         return LeadIn(song, 0.0)
     moved = tuple(_moved_difficulty(item, beats) for item in song.difficulties)
-    return LeadIn(replace(song, difficulties=moved, tempo=moved_tempo(song.tempo, beats)), beats * beat_s)
+    lights = None if song.lights is None else moved_lights(song.lights, beats)
+    tempo = moved_tempo(song.tempo, beats)
+    return LeadIn(replace(song, difficulties=moved, tempo=tempo, lights=lights), beats * beat_s)
 
 
 def moved_objects(objects: Objects, beats: int) -> Objects:
@@ -59,6 +69,11 @@ def moved_objects(objects: Objects, beats: int) -> Objects:
     }
 
 
+def moved_lights(lights: Lights, beats: int) -> Lights:
+    """Return a light show that comes that many beats later."""
+    return replace(lights, beat=lights.beat + beats, boost_beat=lights.boost_beat + beats)
+
+
 def moved_tempo(tempo: TempoMap, beats: int) -> TempoMap:
     """Return a regular tempo map with that many beats of its first tempo in front."""
     changes = np.asarray(tempo.beats[1:]) + beats
@@ -66,4 +81,5 @@ def moved_tempo(tempo: TempoMap, beats: int) -> TempoMap:
 
 
 def _moved_difficulty(item: DifficultyToWrite, beats: int) -> DifficultyToWrite:
-    return replace(item, objects=moved_objects(item.objects, beats))
+    lights = None if item.lights is None else moved_lights(item.lights, beats)
+    return replace(item, objects=moved_objects(item.objects, beats), lights=lights)

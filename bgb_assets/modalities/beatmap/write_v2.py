@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bgb_assets.modalities.beatmap.lights import Lights, no_lights
 from bgb_assets.modalities.beatmap.objects import Columns, Objects, count
 from bgb_assets.modalities.beatmap.parse_v2 import (
     ARC_FIELDS,
@@ -22,14 +23,26 @@ from bgb_assets.modalities.beatmap.parse_v2 import (
     ROTATION_DEGREES,
 )
 from bgb_assets.modalities.beatmap.tempo import TempoMap
-from bgb_assets.modalities.beatmap.write_rows import rows_of
+from bgb_assets.modalities.beatmap.write_lights import light_events_v2
+from bgb_assets.modalities.beatmap.write_rows import rows_of, tempo_changes
 
 VERSION = "2.6.0"
 _BOMB_CUT = 8
 
 
-def difficulty_v2(objects: Objects, tempo: TempoMap, lost: Counter[str]) -> dict[str, Any]:
-    """Return the JSON value of a difficulty; what the version cannot hold is counted in `lost`."""
+def difficulty_v2(
+    objects: Objects, tempo: TempoMap, lost: Counter[str], lights: Lights | None = None, base_bpm: float | None = None
+) -> dict[str, Any]:
+    """Return the JSON value of a difficulty; what the version cannot hold is counted in `lost`.
+
+    Args:
+        objects: Canonical objects.
+        tempo: A regular tempo map.
+        lost: What cannot be held -> how many; counts are added.
+        lights: None for a dark stage.
+        base_bpm: The tempo in Info, where it is not that at beat 0.
+    """
+    events = _tempo_events(tempo, base_bpm) + _rotations(objects["rotations"], lost)
     lost["chains"] += count(objects["chains"])
     lost["angles"] += int(np.count_nonzero(objects["notes"]["angle_deg"]))
     lost["jump speed events"] += count(objects["njs"])
@@ -38,7 +51,7 @@ def difficulty_v2(objects: Objects, tempo: TempoMap, lost: Counter[str]) -> dict
         "_notes": _notes(objects),
         "_sliders": rows_of(objects["arcs"], ARC_FIELDS),
         "_obstacles": _walls(objects["walls"]),
-        "_events": _tempo_events(tempo) + _rotations(objects["rotations"], lost),
+        "_events": sorted(events + light_events_v2(lights or no_lights()), key=lambda row: float(row["_time"])),
         "_waypoints": [],
         "_specialEventsKeywordFilters": {"_keywords": []},
     }
@@ -71,8 +84,8 @@ def _marked(rows: list[dict[str, Any]], columns: Columns) -> list[dict[str, Any]
     ]
 
 
-def _tempo_events(tempo: TempoMap) -> list[dict[str, Any]]:
-    changes = zip(tempo.beats[1:].tolist(), tempo.bpms[1:].tolist(), strict=True)
+def _tempo_events(tempo: TempoMap, base_bpm: float | None) -> list[dict[str, Any]]:
+    changes = tempo_changes(tempo, base_bpm)
     return [{"_time": beat, "_type": BPM_EVENT, "_value": 0, "_floatValue": bpm} for beat, bpm in changes]
 
 

@@ -7,18 +7,18 @@ Does not belong here: Info and the archive (`export`).
 from collections import Counter
 from typing import Any
 
+from bgb_assets.modalities.beatmap.lights import Lights, no_lights
 from bgb_assets.modalities.beatmap.objects import Objects, count
 from bgb_assets.modalities.beatmap.parse_v3 import COLLECTIONS, FIELDS
 from bgb_assets.modalities.beatmap.tempo import TempoMap
-from bgb_assets.modalities.beatmap.write_rows import rows_of, with_fake_mark
+from bgb_assets.modalities.beatmap.write_lights import light_collections_v3
+from bgb_assets.modalities.beatmap.write_rows import rows_of, tempo_changes, with_fake_mark
 
 VERSION = "3.3.0"
 
-# Collections the game expects to find, which stay empty: light shows are not part of a map's objects.
+# Collections the game expects to find, which stay empty.
 _EMPTY = (
     "waypoints",
-    "basicBeatmapEvents",
-    "colorBoostBeatmapEvents",
     "lightColorEventBoxGroups",
     "lightRotationEventBoxGroups",
     "lightTranslationEventBoxGroups",
@@ -26,18 +26,27 @@ _EMPTY = (
 )
 
 
-def difficulty_v3(objects: Objects, tempo: TempoMap, lost: Counter[str]) -> dict[str, Any]:
-    """Return the JSON value of a difficulty; what the version cannot hold is counted in `lost`."""
+def difficulty_v3(
+    objects: Objects, tempo: TempoMap, lost: Counter[str], lights: Lights | None = None, base_bpm: float | None = None
+) -> dict[str, Any]:
+    """Return the JSON value of a difficulty; what the version cannot hold is counted in `lost`.
+
+    Args:
+        objects: Canonical objects.
+        tempo: A regular tempo map.
+        lost: What cannot be held -> how many; counts are added.
+        lights: None for a dark stage.
+        base_bpm: The tempo in Info, where it is not that at beat 0.
+    """
     lost["jump speed events"] += count(objects["njs"])
-    changes = zip(tempo.beats[1:].tolist(), tempo.bpms[1:].tolist(), strict=True)
     return {
         "version": VERSION,
-        "bpmEvents": [{"b": beat, "m": bpm} for beat, bpm in changes],
+        "bpmEvents": [{"b": beat, "m": bpm} for beat, bpm in tempo_changes(tempo, base_bpm)],
         **{name: _rows(objects, kind) for kind, name in COLLECTIONS.items()},
         **{name: [] for name in _EMPTY},
         "basicEventTypesWithKeywords": {"d": []},
         "_fxEventsCollection": {"_fl": [], "_il": []},
-        "useNormalEventsAsCompatibleEvents": False,
+        **light_collections_v3(lights or no_lights()),
     }
 
 

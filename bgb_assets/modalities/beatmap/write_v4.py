@@ -1,52 +1,27 @@
 """Writes a difficulty as version 4.0.0 (4.1.0 with jump speed events), and the audio data that holds its tempo.
 
 Belongs here: rows that point into shared data, and regions of audio samples.
-Does not belong here: Info and the archive (`export`).
+Does not belong here: light shows, which are files of their own (`write_lights`), Info and the archive (`export`).
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from bgb_assets.modalities.beatmap.objects import Columns, Objects, count
 from bgb_assets.modalities.beatmap.tempo import TempoMap
-from bgb_assets.modalities.beatmap.write_rows import rows_of, with_fake_mark
+from bgb_assets.modalities.beatmap.write_rows import SharedRows, rows_of, with_fake_mark
 
 VERSION = "4.0.0"
 NJS_VERSION = "4.1.0"
-LIGHTSHOW: Mapping[str, Any] = {
-    "version": VERSION,
-    **{
-        name: []
-        for name in (
-            "waypoints",
-            "waypointsData",
-            "basicEvents",
-            "basicEventsData",
-            "colorBoostEvents",
-            "colorBoostEventsData",
-            "eventBoxGroups",
-            "indexFilters",
-            "lightColorEventBoxes",
-            "lightColorEvents",
-            "lightRotationEventBoxes",
-            "lightRotationEvents",
-            "lightTranslationEventBoxes",
-            "lightTranslationEvents",
-            "fxEventBoxes",
-            "floatFxEvents",
-        )
-    },
-    "basicEventTypesWithKeywords": {"d": []},
-    "useNormalEventsAsCompatibleEvents": False,
-}
-"""An empty light show."""
 
 
 def difficulty_v4(objects: Objects) -> dict[str, Any]:
     """Return the JSON value of a difficulty."""
-    notes_data, arcs_data, chains_data = _Shared(), _Shared(), _Shared()
-    bombs_data, walls_data, njs_data, rotations_data = _Shared(), _Shared(), _Shared(), _Shared()
+    notes_data, arcs_data, chains_data = SharedRows(), SharedRows(), SharedRows()
+    bombs_data, walls_data, njs_data, rotations_data = SharedRows(), SharedRows(), SharedRows(), SharedRows()
     document = {
         "version": NJS_VERSION if count(objects["njs"]) else VERSION,
         "colorNotes": _indexed(
@@ -79,60 +54,56 @@ def audio_data_v4(tempo: TempoMap, last_beat: float, frequency_hz: int, frames: 
     """Return the audio data that ties beats to samples; borders are whole samples, so up to half a sample off.
 
     Args:
-        tempo: A regular tempo map.
+        tempo: A tempo map; pieces that do not join leave the same gaps between regions.
         last_beat: The last region reaches at least there, so that no object depends on its rounded rate.
         frequency_hz: Samples per second.
         frames: Length of the audio in samples, or None.
     """
     audio_end_beat = float(tempo.beat((frames or 0) / frequency_hz))
     end_beat = float(math.ceil(max(last_beat, audio_end_beat, float(tempo.beats[-1]) + 1.0)))
-    borders_beat = [*tempo.beats.tolist(), end_beat]
-    samples = [round(second * frequency_hz) for second in tempo.time(borders_beat).tolist()]
-    regions = [
-        {"si": samples[index], "ei": samples[index + 1], "sb": borders_beat[index], "eb": borders_beat[index + 1]}
-        for index in range(len(samples) - 1)
-    ]
+    regions = _regions(tempo, end_beat, frequency_hz) if tempo.regular else _apart(tempo, end_beat, frequency_hz)
     return {
         "version": VERSION,
         "songChecksum": "",
-        "songSampleCount": samples[-1] if frames is None else frames,
+        "songSampleCount": regions[-1]["ei"] if frames is None else frames,
         "songFrequency": frequency_hz,
         "bpmData": regions,
         "lufsData": [],
     }
 
 
-class _Shared:
-    """A list of distinct data rows; rows are known by their values."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self._index: dict[tuple[Any, ...], int] = {}
-
-    def indices(self, rows: list[dict[str, Any]]) -> list[int]:
-        """Return where each row lies in the list, appending the new ones."""
-        return [self._place(row) for row in rows]
-
-    def _place(self, row: dict[str, Any]) -> int:
-        key = tuple(row.values())
-        if key not in self._index:
-            self._index[key] = len(self.rows)
-            self.rows.append(row)
-        return self._index[key]
+def _regions(tempo: TempoMap, end_beat: float, frequency_hz: int) -> list[dict[str, Any]]:
+    borders_beat = [*tempo.beats.tolist(), end_beat]
+    samples = [round(second * frequency_hz) for second in tempo.time(borders_beat).tolist()]
+    return [
+        {"si": samples[index], "ei": samples[index + 1], "sb": borders_beat[index], "eb": borders_beat[index + 1]}
+        for index in range(len(samples) - 1)
+    ]
 
 
-def _indexed(columns: Columns, shared: _Shared, fields: Mapping[str, str]) -> list[dict[str, Any]]:
+def _apart(tempo: TempoMap, end_beat: float, frequency_hz: int) -> list[dict[str, Any]]:
+    """Return regions each of which ends where its own tempo takes it, not where the next begins."""
+    ends_beat = np.append(tempo.beats[1:], end_beat)
+    ends_s = tempo.seconds + (ends_beat - tempo.beats) * 60.0 / tempo.bpms
+    rows = zip(tempo.seconds.tolist(), ends_s.tolist(), tempo.beats.tolist(), ends_beat.tolist(), strict=True)
+    return [
+        {"si": round(start_s * frequency_hz), "ei": round(end_s * frequency_hz), "sb": start, "eb": end}
+        for start_s, end_s, start, end in rows
+    ]
+
+
+def _indexed(columns: Columns, shared: SharedRows, fields: Mapping[str, str]) -> list[dict[str, Any]]:
     indices = shared.indices(rows_of(columns, fields))
     rows = [{"b": beat, "r": 0, "i": index} for beat, index in zip(columns["beat"].tolist(), indices, strict=True)]
     return with_fake_mark(rows, columns)
 
 
-def _events(columns: Columns, shared: _Shared, fields: Mapping[str, str]) -> list[dict[str, Any]]:
+def _events(columns: Columns, shared: SharedRows, fields: Mapping[str, str]) -> list[dict[str, Any]]:
     indices = shared.indices(rows_of(columns, fields))
     return [{"b": beat, "i": index} for beat, index in zip(columns["beat"].tolist(), indices, strict=True)]
 
 
-def _arcs(arcs: Columns, notes_data: _Shared, arcs_data: _Shared) -> list[dict[str, Any]]:
+def _arcs(arcs: Columns, notes_data: SharedRows, arcs_data: SharedRows) -> list[dict[str, Any]]:
     rows = rows_of(arcs, {"beat": "hb", "tail_beat": "tb"})
     tails = _note_data(arcs, {"tail_x": "x", "tail_y": "y", "color": "c", "tail_cut": "d"})
     heads_at, tails_at = notes_data.indices(_heads(arcs)), notes_data.indices(tails)
@@ -143,7 +114,7 @@ def _arcs(arcs: Columns, notes_data: _Shared, arcs_data: _Shared) -> list[dict[s
     ]
 
 
-def _chains(chains: Columns, notes_data: _Shared, chains_data: _Shared) -> list[dict[str, Any]]:
+def _chains(chains: Columns, notes_data: SharedRows, chains_data: SharedRows) -> list[dict[str, Any]]:
     rows = rows_of(chains, {"beat": "hb", "tail_beat": "tb"})
     heads_at = notes_data.indices(_heads(chains))
     shapes = rows_of(chains, {"tail_x": "tx", "tail_y": "ty", "slices": "c", "squish": "s"})

@@ -1,3 +1,4 @@
+import json
 import zipfile
 import zlib
 
@@ -11,17 +12,19 @@ from bgb_assets.modalities.beatmap.export import (
     AudioToWrite,
     DifficultyToWrite,
     SongToWrite,
-    difficulty_file,
     plain_cover,
     render_map,
     write_folder,
     write_zip,
 )
 from bgb_assets.modalities.beatmap.identities import beatmap_id
+from bgb_assets.modalities.beatmap.lights import simple_lights
 from bgb_assets.modalities.beatmap.objects import empty_objects
 from bgb_assets.modalities.beatmap.reading import read_json
+from bgb_assets.modalities.beatmap.retiming import same_tempo
 from bgb_assets.modalities.beatmap.song import read_song
 from bgb_assets.modalities.beatmap.tempo import tempo_from_events, tempo_from_regions
+from bgb_assets.modalities.beatmap.write_info import difficulty_file
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.map_files import difficulty_v3, parsed
@@ -169,12 +172,6 @@ def test_what_a_format_cannot_hold_is_refused_or_counted(tmp_path, format_, docu
     assert read_song(tmp_path / "map").status == "ok"
 
 
-def test_tempo_regions_with_gaps_are_refused():
-    gaps = tempo_from_regions(120, [[50, 150, 0, 2]], 50).tempo
-    with pytest.raises(BadInput, match="gaps between tempo regions"):
-        render_map(song(expert(full_map()), tempo=gaps), "v3")
-
-
 @pytest.mark.parametrize("format_", FORMATS)
 def test_info_says_who_what_and_how_fast(tmp_path, format_):
     easy = DifficultyToWrite("Standard", "Easy", empty_objects())
@@ -240,3 +237,88 @@ def test_the_plain_cover_is_a_png_of_256_pixels():
     length = int.from_bytes(cover[at - 4 : at], "big")
     assert len(zlib.decompress(cover[at + 4 : at + 4 + length])) == 256 * (1 + 3 * 256)
     assert zlib.crc32(cover[at : at + 4 + length]) == int.from_bytes(cover[at + 4 + length : at + 8 + length], "big")
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_light_show_changes_no_note_and_is_read_without_a_word(tmp_path, format_):
+    show = simple_lights(np.tile([1.0, 0.0, 0.2, 0.0, 0.0], 200), 0.1, CONSTANT)
+    (tmp_path / "map").mkdir()
+    (tmp_path / "map" / "song.ogg").write_bytes(b"RIFF")
+    difficulty = expert(full_map())
+    again = written(song(difficulty, lights=show), format_, tmp_path / "map")
+    assert again.warnings == ()
+    assert again.readable[0].flags == ("rotation",)
+    assert beatmap_id(again.readable[0].parsed.objects) == beatmap_id(difficulty.objects)
+
+
+def test_difficulties_of_version_4_share_equal_light_shows(tmp_path):
+    show = simple_lights(np.ones(300), 0.1, CONSTANT)
+    own = simple_lights(np.ones(30), 0.1, CONSTANT)
+    names = ("Easy", "Normal", "Hard")
+    shows = (None, own, None)
+    difficulties = [
+        DifficultyToWrite("Standard", name, empty_objects(), lights=lights)
+        for name, lights in zip(names, shows, strict=True)
+    ]
+    rendered = render_map(song(*difficulties, lights=show), "v4")
+    entries = json.loads(rendered.files["Info.dat"])["difficultyBeatmaps"]
+    files = ["Lightshow.dat", "LightshowNormalStandard.dat", "Lightshow.dat"]
+    assert [entry["lightshowDataFilename"] for entry in entries] == files
+    sizes = [len(json.loads(rendered.files[name])["basicEvents"]) for name in files]
+    assert sizes == [len(show.beat), len(own.beat), len(show.beat)]
+
+
+@pytest.mark.parametrize("format_", ["v2", "v3"])
+def test_difficulties_may_have_tempo_maps_of_their_own(tmp_path, format_):
+    slow = tempo_from_events(90, [8], [60]).tempo
+    easy = DifficultyToWrite("Standard", "Easy", expert(full_map()).objects, tempo=slow)
+    easy_again, expert_again = written(song(easy, expert(full_map())), format_, tmp_path / "map").readable
+    assert same_tempo(easy_again.tempo, slow)
+    assert same_tempo(expert_again.tempo, CONSTANT)
+
+
+def test_version_4_has_one_tempo_map_and_keeps_the_seconds_of_others(tmp_path):
+    slow = tempo_from_events(90, [3], [60]).tempo
+    easy = DifficultyToWrite("Standard", "Easy", expert(full_map()).objects, tempo=slow)
+    to_write = song(easy, expert(full_map()))
+    with pytest.raises(BadInput, match="1 tempo maps of single difficulties"):
+        render_map(to_write, "v4")
+    (again, _) = written(to_write, "v4", tmp_path / "map", lossy=True).readable
+    check_equal_seconds(again, easy.objects, slow, 1 / 44_100)
+
+
+def check_equal_seconds(again, objects, tempo, near_s):
+    for kind, columns in objects.items():
+        ends = columns["beat"] + columns.get("duration_beats", 0)
+        found = again.parsed.objects[kind]
+        found_ends = found["beat"] + found.get("duration_beats", 0)
+        for before, after in ((columns["beat"], found["beat"]), (ends, found_ends)):
+            assert np.abs(np.sort(tempo.time(before)) - np.sort(again.tempo.time(after))).max(initial=0) <= near_s
+
+
+GAPS = tempo_from_regions(120, [[22_050, 66_150, 0, 2], [88_200, 132_300, 4, 8]], 44_100).tempo
+
+
+@pytest.mark.parametrize("format_", ["v2", "v3"])
+def test_tempo_regions_with_gaps_are_refused_or_keep_their_seconds(tmp_path, format_):
+    to_write = song(expert(full_map()), tempo=GAPS)
+    with pytest.raises(BadInput, match="1 gaps between tempo regions"):
+        render_map(to_write, format_)
+    again = written(to_write, format_, tmp_path / "map", lossy=True).readable[0]
+    check_equal_seconds(again, expert(full_map()).objects, GAPS, 1e-9)
+
+
+def test_version_4_holds_tempo_regions_with_gaps(tmp_path):
+    again = written(song(expert(full_map()), tempo=GAPS), "v4", tmp_path / "map").readable[0]
+    assert not again.tempo.regular
+    beats = np.linspace(-1, 40, 100)
+    assert np.abs(again.tempo.time(beats) - GAPS.time(beats)).max() <= 1 / 44_100
+    assert beatmap_id(again.parsed.objects) == beatmap_id(expert(full_map()).objects)
+
+
+def test_version_4_has_no_offset_and_no_shuffle(tmp_path):
+    to_write = song(expert(full_map()), song_time_offset_s=0.25, shuffle=1.0)
+    with pytest.raises(BadInput, match="map format v4 cannot hold 1 shuffle, 1 song time offset"):
+        render_map(to_write, "v4")
+    info = written(to_write, "v3", tmp_path / "map").info
+    assert (info.song_time_offset_s, info.shuffle) == (0.25, 1.0)

@@ -1,8 +1,10 @@
 import pytest
 
+from bgb_assets.modalities.beatmap.lights import no_lights
 from bgb_assets.modalities.beatmap.reading import read_json
 from bgb_assets.modalities.beatmap.tempo import tempo_from_events
-from bgb_assets.modalities.beatmap.write_v4 import LIGHTSHOW, audio_data_v4, difficulty_v4
+from bgb_assets.modalities.beatmap.write_lights import lightshow_v4
+from bgb_assets.modalities.beatmap.write_v4 import audio_data_v4, difficulty_v4
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.map_files import difficulty_v3, parsed
 
@@ -38,5 +40,7 @@ def test_regions_join_and_cover_all_that_is_timed():
 @pytest.mark.parametrize("name", ["Difficulty", "Lightshow"])
 def test_the_collections_of_the_format_are_there(name):
     skeleton = read_json(shared_data("beatmap") / "skeletons" / "empty" / "v4" / f"{name}.dat", name)["content"]
-    written = LIGHTSHOW if name == "Lightshow" else difficulty_v4(parsed(difficulty_v3()).parsed.objects)
+    written = (
+        lightshow_v4(no_lights()) if name == "Lightshow" else difficulty_v4(parsed(difficulty_v3()).parsed.objects)
+    )
     assert set(skeleton) <= set(written)
