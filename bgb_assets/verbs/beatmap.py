@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from bgb_assets.verbs import groups
+
 app = typer.Typer()
 
 
@@ -31,3 +33,33 @@ def generate(
     from bgb_assets.commands import models
 
     models.generate(song, output, difficulty, model, nps=nps, bpm=bpm, seed=seed, version=version)
+
+
+@groups.evaluate.command("beatmap")
+def evaluate_beatmap(
+    map_path: Annotated[Path, typer.Argument(metavar="MAP", help="A map: its folder, or a zip.")],
+    reference: Annotated[
+        Path | None, typer.Option(help="Another map of the same song, compared difficulty by difficulty.")
+    ] = None,
+    audio: Annotated[Path | None, typer.Option(help="The song, where the map holds none, or another one.")] = None,
+    nps: Annotated[float | None, typer.Option(help="Notes per second that were asked for.")] = None,
+    seams: Annotated[
+        str | None, typer.Option(help="Beats where the windows of a generated map meet, with commas: 40,80.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Measure a map: pace, timing, playability, variety; alone, or against another map of its song."""
+    from bgb_assets.commands import beatmap_evaluate
+
+    beatmap_evaluate.evaluate(map_path, reference, audio, nps=nps, seams=seams, as_json=json)
+
+
+@groups.inspect.command("beatmap")
+def inspect_beatmap(
+    map_path: Annotated[Path, typer.Argument(metavar="MAP", help="A map: its folder, or a zip.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Say what a map is: song, audio, tempo, files with their versions, difficulties; or why it cannot be read."""
+    from bgb_assets.commands import beatmap_inspect
+
+    beatmap_inspect.inspect(map_path, as_json=json)

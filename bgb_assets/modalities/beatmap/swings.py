@@ -53,8 +53,26 @@ class SwingCounts:
     resets: int
 
 
+@dataclass(frozen=True)
+class SwingTable:
+    """Every swing, one value each: those of the left hand in time order, then those of the right.
+
+    Attributes:
+        color: 0 left, 1 right.
+        beat: Beat of its first note.
+        violation: It goes on in the direction of the one before, less than `RESET_S` after it.
+        reset: The same with more time.
+    """
+
+    color: NDArray[np.int64]
+    beat: NDArray[np.float64]
+    violation: NDArray[np.bool_]
+    reset: NDArray[np.bool_]
+
+
 @dataclass
 class _Swing:
+    beat: float
     first_s: float
     last_s: float
     last_beat: float
@@ -62,7 +80,13 @@ class _Swing:
 
 
 def count_swings(notes: Columns, times_s: NDArray[np.float64]) -> SwingCounts:
-    """Count the swings of both hands.
+    """Count the swings of both hands; see `find_swings`."""
+    found = find_swings(notes, times_s)
+    return SwingCounts(len(found.beat), int(found.violation.sum()), int(found.reset.sum()))
+
+
+def find_swings(notes: Columns, times_s: NDArray[np.float64]) -> SwingTable:
+    """Return the swings of both hands.
 
     Notes of one hand, in time order, at most `JOIN_BEATS` after the one before, are one swing while they agree:
     either has no direction, or the dot product of their unit vectors is above 0.01. A swing's vector is that of
@@ -72,14 +96,17 @@ def count_swings(notes: Columns, times_s: NDArray[np.float64]) -> SwingCounts:
         notes: Canonical notes; fakes are not played and not counted.
         times_s: Seconds of each note.
     """
-    total = SwingCounts(0, 0, 0)
+    rows: list[tuple[int, float, bool, bool]] = []
     vectors = _vectors(notes["cut_direction"], notes["angle_deg"])
     for color in (0, 1):
-        rows = np.flatnonzero((notes["color"] == color) & ~notes["fake"])
-        beats, seconds = notes["beat"][rows].tolist(), times_s[rows].tolist()
-        hand = _count_hand(_hand_swings(beats, seconds, [vectors[row] for row in rows.tolist()]))
-        total = SwingCounts(total.swings + hand.swings, total.violations + hand.violations, total.resets + hand.resets)
-    return total
+        own = np.flatnonzero((notes["color"] == color) & ~notes["fake"])
+        beats, seconds = notes["beat"][own].tolist(), times_s[own].tolist()
+        swings = _hand_swings(beats, seconds, [vectors[row] for row in own.tolist()])
+        rows += [(color, beat, violation, reset) for beat, violation, reset in _judged(swings)]
+    colors, at, violations, resets = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return SwingTable(
+        np.array(colors, np.int64), np.array(at, np.float64), np.array(violations, np.bool_), np.array(resets, np.bool_)
+    )
 
 
 def _hand_swings(
@@ -93,7 +120,7 @@ def _hand_swings(
             continue
         if current is not None:
             yield current
-        current = _Swing(time_s, time_s, beat, vector)
+        current = _Swing(beat, time_s, time_s, beat, vector)
     if current is not None:
         yield current
 
@@ -104,17 +131,16 @@ def _joins(swing: _Swing, beat: float, vector: Vector | None) -> bool:
     return vector is None or swing.vector is None or _dot(vector, swing.vector) > _JOIN_DOT
 
 
-def _count_hand(swings: Iterator[_Swing]) -> SwingCounts:
-    number = violations = resets = 0
+def _judged(swings: Iterator[_Swing]) -> Iterator[tuple[float, bool, bool]]:
+    """Yield (beat, violation, reset) of each swing of one hand."""
     before_vector: Vector = (-_DOWN[0], -_DOWN[1])
     before_s: float | None = None
     for swing in swings:
         vector = swing.vector or (-before_vector[0], -before_vector[1])
-        if before_s is not None and _dot(vector, before_vector) > _VIOLATION_DOT:
-            in_time = swing.first_s - before_s >= RESET_S
-            resets, violations = resets + in_time, violations + (not in_time)
-        number, before_vector, before_s = number + 1, vector, swing.last_s
-    return SwingCounts(number, violations, resets)
+        again = before_s is not None and _dot(vector, before_vector) > _VIOLATION_DOT
+        in_time = before_s is not None and swing.first_s - before_s >= RESET_S
+        yield swing.beat, again and not in_time, again and in_time
+        before_vector, before_s = vector, swing.last_s
 
 
 def _vectors(cuts: NDArray[np.int64], angles_deg: NDArray[np.int64]) -> list[Vector | None]:
