@@ -186,6 +186,19 @@ def report(
 
 
 @app.command()
+def bench(
+    modality: ModalityArgument,
+    gate: Annotated[list[int] | None, typer.Option(help="Number of a gate, more than once for several; all.")] = None,
+    small: Annotated[bool, typer.Option("--small", help="Only see that it runs; nothing is judged or stored.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Measure speed and memory against named peers, and hold the results to their gates. Needs a quiet machine."""
+    from bgb_assets.commands import bench as command
+
+    command.bench(modality, gate or [], small=small, as_json=json)
+
+
+@app.command()
 def doctor(json: JsonOption = False) -> None:
     """Check this machine and installation, and say what to do about what is wrong."""
     from bgb_assets.commands import doctor as command

@@ -541,7 +541,19 @@ def test_remove_keeps_what_was_made_and_purge_does_not(copied: Path) -> None:
     assert bgb("show", "beatmap").out == "none\n"
 
 
-def test_every_verb_is_run_here() -> None:
-    text = Path(__file__).read_text("utf-8")
+def test_bench_runs_the_script_of_a_gate_and_says_what_it_found(copied: Path) -> None:
+    assert "no gates [99]; there are 20, 26" in bgb("bench", "beatmap", "--gate", 99).err
+    assert "no benchmarks of 'toy'" in bgb("bench", "toy").err
+    said = bgb("bench", "beatmap", "--gate", 30, "--small", "--json")
+    assert (said.code, said.json()["failed"]) == (0, [])
+    assert {line["gate"] for line in said.json()["results"]} == {30}
+    assert said.json()["machine"]["packages"]["numpy"]
+    assert not (copied / "logs" / "bench").exists()
+
+
+def test_every_verb_is_run_here_or_in_a_test_of_its_own() -> None:
+    here = Path(__file__).parent
+    files = [Path(__file__), *sorted(here.glob("commands/test_*.py")), *sorted(here.glob("verbs/test_*.py"))]
+    text = "".join(path.read_text("utf-8") for path in files)
     written = {words: '("' + '", "'.join(words.split()) + '"' for words in commands()}
     assert [words for words, call in written.items() if call not in text] == []

@@ -1,0 +1,22 @@
+"""Speed against a named peer, a script each: `python -m bgb_assets_tests.benchmarks.bench_no_op`.
+
+`GATES` says which script measures which gate of a modality; `bgb bench` runs them by number.
+"""
+
+from collections.abc import Mapping
+
+GATES: Mapping[str, Mapping[int, str]] = {
+    "beatmap": {
+        20: "bench_beatmap_generation",
+        26: "bench_beatmap_features",
+        27: "bench_beatmap_scaling",
+        28: "bench_beatmap_items",
+        29: "bench_tables",
+        30: "bench_beatmap_tokenizer",
+        31: "bench_beatmap_generation",
+        32: "bench_beatmap_generation",
+        34: "bench_beatmap_memory",
+        36: "bench_beatmap_memory",
+    },
+}
+"""Modality -> number of the gate -> the script that measures it."""

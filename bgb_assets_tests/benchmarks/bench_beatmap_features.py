@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from bgb_assets.modalities.beatmap.synth import write_ogg
 from bgb_assets.modalities.beatmap.synth_score import compose
 from bgb_assets.modalities.beatmap.synth_sound import play
 from bgb_assets.modalities.beatmap.tempo import tempo_from_events
+from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 
 RATE_HZ = 22_050
 SOURCE_RATE_HZ = 44_100
@@ -103,6 +103,7 @@ def main() -> None:
         cached = run_cache(source, work)
         from_samples(cached, seconds, repeats)
         from_file(source, cached, seconds, repeats, work)
+        processor_time(source, cached, repeats, work)
         interpolation(cached, repeats)
         memory(work, 5 if options.small else 60)
     cold_start(1 if options.small else 3)
@@ -172,7 +173,10 @@ def from_samples(cached: Path, seconds: int, repeats: int) -> None:
         "librosa, two calls": lambda: librosa_two_calls(samples),
         "one transform for both": lambda: song_frames(pcm, RATE_HZ, 32_767.0, PARAMS),
     }
-    show(f"mel + onset of {seconds} s at 22.05 kHz, from samples", interleaved(variants, repeats))
+    taken = in_turns(variants, repeats)
+    show(f"mel + onset of {seconds} s at 22.05 kHz, from samples", taken)
+    quicker = ratio(taken["librosa, two calls"], taken["one transform for both"])
+    gate(26, "mel + onset: librosa's two calls / one transform", quicker, at_least=2)
 
 
 def from_file(source: Path, cached: Path, seconds: int, repeats: int, work: Path) -> None:
@@ -182,7 +186,55 @@ def from_file(source: Path, cached: Path, seconds: int, repeats: int, work: Path
         "cache + features from the file": lambda: features_of(run_cache(source, work)),
         "features from the cache": lambda: features_of(cached),
     }
-    show(f"{seconds} s of stereo Ogg Vorbis to the beat grid", interleaved(variants, repeats))
+    taken = in_turns(variants, repeats)
+    show(f"{seconds} s of stereo Ogg Vorbis to the beat grid", taken)
+    naive, from_cache = taken["naive chain from the file"], taken["features from the cache"]
+    gate(
+        26, "file to features: naive chain / ours", ratio(naive, taken["cache + features from the file"]), at_least=1.5
+    )
+    gate(26, "naive chain from the file / features from the cache", ratio(naive, from_cache), at_least=5)
+
+
+def librosa_path(source: Path) -> np.ndarray:
+    """File to features by librosa alone, a call for each step."""
+    import librosa
+
+    samples, _ = librosa.load(source, sr=RATE_HZ)
+    return aligned_by_librosa(samples)
+
+
+def aligned_by_librosa(samples: np.ndarray) -> np.ndarray:
+    """Mel in decibels and onset strength on the beat grid."""
+    import librosa
+    from scipy.interpolate import interp1d
+
+    power = librosa.feature.melspectrogram(y=samples, sr=RATE_HZ, n_fft=2048, hop_length=512, n_mels=80)
+    mel_db = librosa.power_to_db(power, ref=np.max)
+    onset = librosa.onset.onset_strength(y=samples, sr=RATE_HZ)
+    frames_s = np.arange(mel_db.shape[1]) * 512 / RATE_HZ
+    times_s = TEMPO.time(grid_beats(whole_bar_rows(float(TEMPO.beat(frames_s[-1])), 16), 16))
+    bands = [interp1d(frames_s, band, bounds_error=False, fill_value=-80.0)(times_s) for band in mel_db]
+    bands.append(interp1d(frames_s, onset, bounds_error=False, fill_value=0.0)(times_s))
+    return np.stack(bands, axis=1).astype(np.float16)
+
+
+def processor_time(source: Path, cached: Path, repeats: int, work: Path) -> None:
+    """CPU seconds of the audio path, and of what comes after the decode, against librosa's."""
+    import librosa
+
+    samples, _ = librosa.load(source, sr=RATE_HZ)
+    variants = {
+        "librosa, from the file": lambda: librosa_path(source),
+        "ours, from the file": lambda: features_of(run_cache(source, work)),
+        "librosa, after the decode": lambda: aligned_by_librosa(samples),
+        "ours, after the decode": lambda: features_of(cached),
+    }
+    taken = in_turns(variants, repeats, clock=time.process_time)
+    show("CPU seconds, file to the beat grid", taken)
+    whole = ratio(taken["ours, from the file"], taken["librosa, from the file"])
+    after = ratio(taken["ours, after the decode"], taken["librosa, after the decode"])
+    gate(26, "CPU time of the audio path / librosa's", whole, at_most=0.6)
+    gate(26, "CPU time after the decode / librosa's", after, at_most=0.4)
 
 
 def interpolation(cached: Path, repeats: int) -> None:
@@ -197,7 +249,10 @@ def interpolation(cached: Path, repeats: int) -> None:
         "numpy.interp per band": lambda: np.stack([np.interp(times_s, frames_s, band) for band in by_band]),
         "gather of whole rows": lambda: sample_rows(song.mel_db, times_s, song.hop_s, song.seconds, -80.0),
     }
-    show(f"interpolation to {rows} rows of 80 bands", interleaved(variants, 3 * repeats))
+    taken = in_turns(variants, 3 * repeats)
+    show(f"interpolation to {rows} rows of 80 bands", taken)
+    quicker = ratio(taken["numpy.interp per band"], taken["gather of whole rows"])
+    gate(27, "interpolation: numpy.interp per band / gather of rows", quicker, at_least=2)
 
 
 def memory(work: Path, minutes: int) -> None:
@@ -224,27 +279,6 @@ def cold_start(repeats: int) -> None:
     print("\nfresh process, 30 s song")
     print(f"  import of the stage {imports:6.2f} s; first song adds {first:5.2f} s; each song {later * 1e3:5.1f} ms")
     print(f"  peak memory of the process {peak:5.0f} MB")
-
-
-def interleaved(variants: Mapping[str, Callable[[], object]], repeats: int) -> Mapping[str, list[float]]:
-    """Return the seconds of each variant, one value a turn; the first turn is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in variants}
-    for turn in range(repeats + 1):
-        for name, variant in variants.items():
-            start = time.perf_counter()
-            variant()
-            if turn:
-                taken[name].append(time.perf_counter() - start)
-    return taken
-
-
-def show(title: str, taken: Mapping[str, list[float]]) -> None:
-    """Print medians, and ratios against the first variant."""
-    print(f"\n{title}")
-    base = next(iter(taken.values()))
-    for name, times in taken.items():
-        ratio = statistics.median(b / t for b, t in zip(base, times, strict=True))
-        print(f"  {name:34s} {statistics.median(times) * 1e3:8.1f} ms {ratio:7.2f} x")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ Variants take turns; a ratio is the median of the ratios of one turn, larger is 
 
 import argparse
 import json
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from bgb_assets.modalities.beatmap import notes, raw
 from bgb_assets.modalities.beatmap.note_tables import TableBuilder, object_tables
 from bgb_assets.modalities.beatmap.schemas import TABLES
 from bgb_assets.modalities.beatmap.song import read_song
+from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 
 NAMES = {"song_hash": "s" * 64, "beatmap_id": "b" * 64, "characteristic": "Standard", "difficulty": "ExpertPlus"}
 
@@ -64,19 +63,6 @@ def table_by_columns(columns: Mapping[str, NDArray[Any]]) -> pa.Table:
     return builder.arrow()["notes"]
 
 
-def in_turns(arms: list[Callable[[], object]], repeats: int) -> list[list[float]]:
-    """Return the seconds of each arm, one list per turn."""
-    turns = []
-    for _ in range(repeats):
-        turn = []
-        for arm in arms:
-            start = time.perf_counter()
-            arm()
-            turn.append(time.perf_counter() - start)
-        turns.append(turn)
-    return turns
-
-
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,18 +80,20 @@ def main() -> None:
             raise SystemExit("the two tables differ")
         for name in ("raw", "notes"):
             (work / name).mkdir()
-        arms: list[Callable[[], object]] = [
-            lambda: table_by_dicts(columns),
-            lambda: table_by_columns(columns),
-            lambda: raw.run({"upload": upload}, None, work / "raw"),
-            lambda: notes.run({"raw": work / "raw"}, None, work / "notes"),
-        ]
-        in_turns(arms, 1)
-        turns = in_turns(arms, repeats)
-    ratio = statistics.median(turn[0] / turn[1] for turn in turns)
-    median_ms = [1000 * statistics.median(turn[arm] for turn in turns) for arm in range(len(arms))]
-    print(f"table of {count} notes: dicts {median_ms[0]:.2f} ms, columns {median_ms[1]:.2f} ms, ratio {ratio:.1f}")
-    print(f"whole stages: raw {median_ms[2]:.1f} ms, notes {median_ms[3]:.1f} ms")
+        arms = {
+            "a list of dicts": lambda: table_by_dicts(columns),
+            "columns": lambda: table_by_columns(columns),
+            "stage raw": lambda: raw.run({"upload": upload}, None, work / "raw"),
+            "stage notes": lambda: notes.run({"raw": work / "raw"}, None, work / "notes"),
+        }
+        taken = in_turns(arms, repeats)
+    show(f"table of {count} notes, and the stages", taken)
+    gate(
+        29,
+        f"{count} notes of one song: list of dicts / columns",
+        ratio(taken["a list of dicts"], taken["columns"]),
+        at_least=3,
+    )
 
 
 if __name__ == "__main__":

@@ -5,10 +5,7 @@ Both go through the same executor, warm, with one worker and with several, in tu
 """
 
 import argparse
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ import numpy as np
 from bgb_assets.modalities.beatmap import notes
 from bgb_assets.runtime.executor import Bounds, Task
 from bgb_assets.runtime.executor_local import LocalProcessExecutor
+from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 from bgb_assets_tests.fixtures import REPOSITORY
 from bgb_assets_tests.modalities.beatmap.audio_stages import run_song
 
@@ -51,19 +49,18 @@ def main() -> None:
     folders = sorted(str(path) for path in SAMPLES.iterdir() if path.is_dir())
     songs = [folders[number % len(folders)] for number in range(count)]
     with LocalProcessExecutor(Bounds(1)) as one, LocalProcessExecutor(Bounds(options.workers)) as several:
-        arms = [
-            lambda: work_on(one, "song_to_notes", songs),
-            lambda: work_on(several, "song_to_notes", songs),
-            lambda: work_on(one, "only_compute", [rounds] * count),
-            lambda: work_on(several, "only_compute", [rounds] * count),
-        ]
-        medians(arms, 1)
-        songs_one_s, songs_several_s, control_one_s, control_several_s = medians(arms, repeats)
-    gain, control = songs_one_s / songs_several_s, control_one_s / control_several_s
-    print(f"{count} songs, raw to notes: {songs_one_s / count * 1e3:.0f} ms a song with one worker")
-    print(
-        f"{options.workers} workers gain {gain:.2f} on songs, {control:.2f} on pure compute: ratio {gain / control:.2f}"
-    )
+        arms = {
+            "songs, one worker": lambda: work_on(one, "song_to_notes", songs),
+            "songs, several": lambda: work_on(several, "song_to_notes", songs),
+            "control, one worker": lambda: work_on(one, "only_compute", [rounds] * count),
+            "control, several": lambda: work_on(several, "only_compute", [rounds] * count),
+        }
+        taken = in_turns(arms, repeats)
+    show(f"{count} songs, raw to notes, and a control that only computes", taken)
+    gain = ratio(taken["songs, one worker"], taken["songs, several"])
+    control = ratio(taken["control, one worker"], taken["control, several"])
+    what = f"gain of {options.workers} workers on songs ({gain:.2f}) / on pure compute ({control:.2f})"
+    gate(27, what, gain / control, at_least=0.9)
 
 
 def work_on(executor: LocalProcessExecutor, function: str, payloads: list[object]) -> None:
@@ -72,17 +69,6 @@ def work_on(executor: LocalProcessExecutor, function: str, payloads: list[object
     for done in executor.map(f"{HERE}:{function}", tasks):
         if done.failure is not None:
             raise RuntimeError(done.failure.message)
-
-
-def medians(arms: list[Callable[[], None]], repeats: int) -> list[float]:
-    """Run all arms in turns; return the median seconds of each."""
-    seconds: list[list[float]] = [[] for _ in arms]
-    for _ in range(repeats):
-        for taken, arm in zip(seconds, arms, strict=True):
-            started_s = time.perf_counter()
-            arm()
-            taken.append(time.perf_counter() - started_s)
-    return [statistics.median(each) for each in seconds]
 
 
 if __name__ == "__main__":

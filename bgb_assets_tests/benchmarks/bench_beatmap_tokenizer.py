@@ -4,14 +4,13 @@
 """
 
 import argparse
-import statistics
-import time
 
 import numpy as np
 
 from bgb_assets.modalities.beatmap import vocabulary as v
 from bgb_assets.modalities.beatmap.objects import PLAYED_KINDS
 from bgb_assets.modalities.beatmap.tokenizer import encode, encode_map, header
+from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 from bgb_assets_tests.modalities.beatmap.objects_case import random_objects, real_maps
 from bgb_assets_tests.modalities.beatmap.plain_tokenizer import encode_plainly
 
@@ -28,12 +27,6 @@ def joined(maps):
     return tables, owners
 
 
-def seconds_of(run):
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="only that it runs: made-up maps, one repeat")
@@ -46,17 +39,13 @@ def main() -> None:
         "map by map": lambda: [encode_map(one, HEADER) for one in maps],
         "object by object": lambda: [encode_plainly(one, HEADER) for one in maps],
     }
-    timings = {name: [] for name in runs}
-    for _ in range(1 if small else 7):
-        for name, run in runs.items():
-            timings[name].append(seconds_of(run))
-    medians = {name: statistics.median(values) for name, values in timings.items()}
-    for name, median in medians.items():
-        print(f"{name}: {median * 1e3:.1f} ms, {medians['object by object'] / median:.1f} x object by object")
+    taken = in_turns(runs, 1 if small else 7, warm=0)
+    show("tokens of the real maps", taken)
+    gate(30, "object by object / whole columns", ratio(taken["object by object"], taken["whole columns"]), at_least=5)
     if not small:
         notes_only = sum(len(encode_map(one, HEADER, kinds=("notes",)).sequences.ids) for one in maps) // 3
-        share = notes_only / TWO_HAND_TOKENS
-        print(f"notes-only tokens of the seven maps: {notes_only}, {share:.3f} x the two-hand scheme's")
+        what = f"notes-only tokens of the seven maps ({notes_only}) / the two-hand scheme's"
+        gate(30, what, notes_only / TWO_HAND_TOKENS, at_most=0.8)
 
 
 if __name__ == "__main__":

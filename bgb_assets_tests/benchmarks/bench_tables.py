@@ -3,11 +3,10 @@
 All arms of a comparison run in this process, in turns, on the same rows and files; the ratio is the median of the
 paired ratios. Pandas is imported before anything is timed.
 
-    python -m bgb_assets_tests.benchmarks.bench_tables [--small] [--rows 300000] [--songs 3000] [--repeats 5]
+    python -m bgb_assets_tests.benchmarks.bench_tables [--small] [--rows 900000] [--songs 20000] [--repeats 5]
 """
 
 import argparse
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from bgb_assets.storage.columns import from_numpy
 from bgb_assets.storage.compaction import Weighted, assign
 from bgb_assets.storage.table_reader import Tables
 from bgb_assets.storage.tables import write_listing, write_part
+from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 
 SCHEMA = pa.schema(
     {
@@ -52,8 +52,8 @@ def main() -> None:
     """Print one ratio per comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="few rows, once: only to see that it runs")
-    parser.add_argument("--rows", type=int, default=300_000)
-    parser.add_argument("--songs", type=int, default=3_000)
+    parser.add_argument("--rows", type=int, default=900_000)
+    parser.add_argument("--songs", type=int, default=20_000)
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     rows, songs, repeats = (2_000, 20, 1) if args.small else (args.rows, args.songs, args.repeats)
@@ -117,10 +117,12 @@ def compare_building(columns: Columns, repeats: int) -> None:
     songs = names(columns)
     encoded = pa.array(songs)
     assert from_columns(columns, encoded).num_rows == from_dicts(columns, songs).num_rows
-    compare(
-        "build the table",
-        {"list of dicts": lambda: from_dicts(columns, songs), "columns": lambda: from_columns(columns, encoded)},
-        repeats,
+    arms = {"list of dicts": lambda: from_dicts(columns, songs), "columns": lambda: from_columns(columns, encoded)}
+    gate(
+        29,
+        "rows as a list of dicts / from columns",
+        compare("build the table", arms, repeats)["list of dicts"],
+        at_least=3,
     )
 
 
@@ -129,12 +131,22 @@ def compare_writing(folder: Path, uploads: list[tuple[str, pa.Table]], repeats: 
     out, each = folder / "written", folder / "each"
     out.mkdir()
     each.mkdir()
+    whole = pa.concat_tables([table for _, table in uploads]).combine_chunks()
+    columns = {name: whole[name].to_pylist() for name in SCHEMA.names}
     arms = {
+        "a list of dicts, pandas, one file": lambda: write_records(columns, out / "records.parquet"),
         "a file per song": lambda: [pq.write_table(t, each / f"{i}.parquet") for i, (_, t) in enumerate(uploads)],
         "a row group per song": lambda: write_part(out, "notes", SCHEMA, uploads, "upload"),
         "whole songs, 16,384 rows": lambda: write_part(out, "notes", SCHEMA, uploads),
     }
-    compare("write the file", arms, repeats)
+    slower = compare("write the file", arms, repeats)
+    gate(29, "written / the list of dicts through pandas", 1 / slower["a list of dicts, pandas, one file"], at_most=0.2)
+
+
+def write_records(columns: Columns, path: Path) -> None:
+    """Write as a script does: a list of dicts, one per note, a data frame, a file."""
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    pd.DataFrame(rows).to_parquet(path)
 
 
 def compare_reading(folder: Path, uploads: list[tuple[str, pa.Table]], repeats: int) -> None:
@@ -150,11 +162,15 @@ def compare_reading(folder: Path, uploads: list[tuple[str, pa.Table]], repeats: 
         zip(grouped.uploads, np.diff(grouped.offsets).tolist(), strict=True)
     )
     arms = {
+        "to_pylist and a loop over dicts": lambda: loop_dicts(path),
         "to_pydict and a loop over rows": lambda: loop_rows(path),
         "groupby and to_dict('records')": lambda: group_records(path),
         "columns and offsets": lambda: Tables(folder, folder).grouped("notes", SCHEMA.names),
     }
-    compare("load and group by song", arms, repeats)
+    slower = compare("load and group by song", arms, repeats)
+    gate(29, "loaded and grouped / a loop over dicts", 1 / slower["to_pylist and a loop over dicts"], at_most=0.05)
+    gate(29, "a loop over to_pydict / ours", slower["to_pydict and a loop over rows"], at_least=5)
+    gate(29, "groupby and to_dict / ours", slower["groupby and to_dict('records')"], at_least=5)
     compare_lookup(folder, path, uploads, repeats)
 
 
@@ -169,7 +185,16 @@ def compare_lookup(folder: Path, path: Path, uploads: list[tuple[str, pa.Table]]
         "read_table(filters=)": lambda: [pq.read_table(path, filters=pc.field("song_hash") == name) for name in wanted],
         "index and one row group": lambda: [tables.of_upload("notes", name) for name in wanted],
     }
-    compare(f"find one song ({len(wanted)} times)", arms, repeats)
+    slower = compare(f"find one song ({len(wanted)} times)", arms, repeats)
+    gate(29, "one song looked up / read all and filter", 1 / slower["read all and filter"], at_most=0.1)
+
+
+def loop_dicts(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Group by a loop over a list of dicts."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for row in pq.read_table(path).to_pylist():
+        grouped.setdefault(row["song_hash"], []).append(row)
+    return grouped
 
 
 def loop_rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -201,19 +226,12 @@ def compare_planning(members: int) -> None:
     print(f"assign {members} uploads to {len(groups)} files: {time.perf_counter() - started:.2f} s")
 
 
-def compare(what: str, arms: Mapping[str, Callable[[], object]], repeats: int) -> None:
-    """Print the median time of each arm, and of the others over the last one, which is ours."""
-    times: dict[str, list[float]] = {name: [] for name in arms}
-    for _ in range(repeats):
-        for name, arm in arms.items():
-            started = time.perf_counter()
-            arm()
-            times[name].append(time.perf_counter() - started)
+def compare(what: str, arms: Mapping[str, Callable[[], object]], repeats: int) -> Mapping[str, float]:
+    """Print the median time of each arm, and return each other arm's over the last one's, which is ours."""
+    taken = in_turns(arms, repeats, warm=0)
+    show(what, taken)
     *others, ours = arms
-    print(f"{what}: {ours} {statistics.median(times[ours]) * 1000:.1f} ms")
-    for other in others:
-        ratio = statistics.median(a / b for a, b in zip(times[other], times[ours], strict=True))
-        print(f"  ratio {other} / {ours}: {ratio:.1f} ({statistics.median(times[other]) * 1000:.1f} ms)")
+    return {other: ratio(taken[other], taken[ours]) for other in others}
 
 
 if __name__ == "__main__":
