@@ -63,3 +63,46 @@ def inspect_beatmap(
     from bgb_assets.commands import beatmap_inspect
 
     beatmap_inspect.inspect(map_path, as_json=json)
+
+
+@groups.convert.command("beatmap")
+def convert_beatmap(
+    map_path: Annotated[Path, typer.Argument(metavar="MAP", help="A map: its folder, or a zip.")],
+    to: Annotated[str, typer.Option(help="v2, v3 or v4.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder, or a name ending in .zip.")],
+    lossy: Annotated[
+        bool, typer.Option("--lossy", help="Leave out what cannot be written, and count it, instead of refusing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Write a map in another version of the game's format; what does not come along is counted."""
+    from bgb_assets.commands import beatmap_convert
+
+    beatmap_convert.convert(map_path, to, output, lossy=lossy, as_json=json)
+
+
+@groups.repair.command("beatmap")
+def repair_beatmap(
+    map_path: Annotated[Path, typer.Argument(metavar="MAP", help="A map: its folder, or a zip.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder, or a name ending in .zip.")],
+    to: Annotated[str | None, typer.Option(help="v2, v3 or v4; the version the map came in where left out.")] = None,
+    lossy: Annotated[
+        bool, typer.Option("--lossy", help="Leave out what cannot be written, and count it, instead of refusing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Write a map again, with the notes turned that no hand could cut; times, cells and colours stay."""
+    from bgb_assets.commands import beatmap_convert
+
+    beatmap_convert.repair(map_path, output, to, lossy=lossy, as_json=json)
+
+
+@app.command()
+def bpm(
+    song: Annotated[Path, typer.Argument(help="An audio file: Ogg, WAV, FLAC or MP3.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Print the tempo of a song: beats per minute, how sure that is, the first beat, other candidates, and changes."""
+    from bgb_assets.commands import beatmap_bpm
+
+    beatmap_bpm.bpm(song, as_json=json)

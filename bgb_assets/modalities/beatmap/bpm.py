@@ -52,14 +52,20 @@ class TempoEstimate:
         first_beat_s: Seconds of the first beat at or after 0.
         confidence: 0 to 1: how far the best candidate is ahead of the next that is no simple multiple of it.
         candidates: The best five, (bpm, strength relative to the best).
-        window_bpms: Tempo of each 30 s window, for a song longer than one; equal within 1 % in a steady song.
+        windows: (start in seconds, tempo) of each 30 s window that is not silent, for a song longer than one; the tempi
+            are equal within 1 % in a steady song.
     """
 
     bpm: float
     first_beat_s: float
     confidence: float
     candidates: tuple[tuple[float, float], ...]
-    window_bpms: tuple[float, ...]
+    windows: tuple[tuple[float, float], ...]
+
+    @property
+    def window_bpms(self) -> tuple[float, ...]:
+        """Tempo of each window."""
+        return tuple(bpm for _, bpm in self.windows)
 
     @property
     def variable(self) -> bool:
@@ -92,7 +98,7 @@ def estimate_tempo(envelope: Envelope) -> TempoEstimate:
         first_beat_s=first_beat(envelope, bpm),
         confidence=1.0 - second / float(strength.max()),
         candidates=_candidates(grid, strength),
-        window_bpms=tuple(_window_bpms(envelope, bpm)),
+        windows=tuple(_windows(envelope, bpm)),
     )
 
 
@@ -178,8 +184,8 @@ def _candidates(grid: Float64, strength: Float64) -> tuple[tuple[float, float], 
     return tuple(found)
 
 
-def _window_bpms(envelope: Envelope, bpm: float) -> list[float]:
-    """Return the tempo of each window, folded onto the simple multiple of the song's tempo that it is nearest to."""
+def _windows(envelope: Envelope, bpm: float) -> list[tuple[float, float]]:
+    """Return start and tempo of each window; the tempo is that multiple of it which is nearest to the song's."""
     size, hop = (round(seconds / envelope.hop_s) for seconds in (_WINDOW_S, _WINDOW_HOP_S))
     if len(envelope.strength) < size + hop:
         return []
@@ -190,5 +196,6 @@ def _window_bpms(envelope: Envelope, bpm: float) -> list[float]:
         if not piece.strength.any():
             continue
         own = float(grid[_Comb(piece).coarse(grid).argmax()])
-        found.append(min((own / ratio for ratio in _RATIOS), key=lambda folded: abs(np.log(folded / bpm))))
+        folded = min((own / ratio for ratio in _RATIOS), key=lambda one: abs(np.log(one / bpm)))
+        found.append((start * envelope.hop_s, folded))
     return found
