@@ -4,6 +4,7 @@ Belongs here: counting the notes of a manifest's included training rows. Does no
 (the command), comparing the counts (`variety`).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bgb_assets.modalities.beatmap.variety import NOTE_CLASSES, Counts, note_histogram
+from bgb_assets.runtime.errors import StoreError
 from bgb_assets.storage.columns import as_codes, as_numpy
 from bgb_assets.storage.manifest import ROWS_FILE
 from bgb_assets.storage.splits import TRAIN
@@ -40,11 +42,16 @@ def training_notes(manifest: Path, root: Path) -> Counts:
     with Tables(manifest, root) as tables:
         chosen = _training_ids(manifest)
         for path in tables.files(_TABLE) if len(chosen) else ():
-            with pq.ParquetFile(path, memory_map=True) as file:
-                for group in range(file.num_row_groups):
-                    rows = file.read_row_group(group, columns=[_NAME, *_COLUMNS], use_threads=False)
-                    total += _histogram(rows, chosen)
+            total += sum(_histogram(rows, chosen) for rows in _row_groups(path))
     return total
+
+
+def _row_groups(path: Path) -> Iterator[pa.Table]:
+    if not path.is_file():
+        raise StoreError(f"{path} is listed but missing; build the manifest again")
+    with pq.ParquetFile(path, memory_map=True) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=[_NAME, *_COLUMNS], use_threads=False)
 
 
 def _training_ids(manifest: Path) -> set[str]:
