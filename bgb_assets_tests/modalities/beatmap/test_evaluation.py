@@ -149,3 +149,26 @@ def test_a_real_map_agrees_with_itself(name):
     for one in evaluate(song, Against(reference=song)):
         if one.status == "ok":
             assert one.measures["onset_f1"] == one.measures["onset_f1_25ms"] == 1.0
+
+
+def test_one_note_among_walls_scores_as_what_it_is(tmp_path):
+    # Each object may be right by itself: what a player gets is no map.
+    human = read_song(simple_map(tmp_path / "human", *notes(*range(4, 104))))
+    walls = [{"b": beat / 8, "d": 0.1, "x": 0, "w": 1, "h": 5} for beat in range(1_572)]
+    made = {"Info.dat": info_v2(), "Expert.dat": difficulty_v3(*notes(4), obstacles=walls)}
+    (one,) = evaluate(read_song(write_files(tmp_path / "made", made)), Against(reference=human, asked_nps=2.0))
+    assert one.measures["notes"] == 1
+    assert (one.measures["onset_precision"], one.measures["onset_recall"]) == (1.0, 0.01)
+    assert one.measures["onset_f1"] < 0.02
+    assert one.measures["nps"] == one.measures["nps_error"] == Missing("all notes are at one time")
+
+
+def test_right_times_do_not_hide_swings_that_nobody_can_make(tmp_path):
+    human = read_song(simple_map(tmp_path / "human", *notes(*range(4, 104))))
+    same = read_song(simple_map(tmp_path / "same", *notes(*range(4, 104), d=1)))
+    (one,) = evaluate(same, Against(reference=human))
+    assert one.measures["onset_f1"] == 1.0
+    assert (one.measures["swings"], one.measures["parity_violations"]) == (100, 99)
+    assert one.measures["distinct_4"] == pytest.approx(1 / 97)
+    (good,) = evaluate(human, Against(reference=human))
+    assert good.measures["parity_rate"] == 0.0
