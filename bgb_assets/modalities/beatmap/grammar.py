@@ -73,6 +73,11 @@ class Grammar:
             self._next(mask)
         return mask
 
+    @property
+    def in_curve(self) -> bool:
+        """Whether a NOTE now would be the head or the tail of an arc or a chain."""
+        return self._next in (self._tail, self._head)
+
     def push(self, token: int) -> None:
         """Take the next token.
 
@@ -96,7 +101,7 @@ class Grammar:
             self._open(token - v.POS.start)
         elif token >= v.FINE.start:
             self._detail(token)
-        elif self._next in (self._tail, self._head):
+        elif self.in_curve:
             self._curve_note(token)
         elif token >= v.LENB.start:
             self._length(token)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.layers import DecoderBlock, EncoderBlock, KeysValues, Norm, turn
+from bgb_assets.modalities.beatmap.layers import DecoderBlock, EncoderBlock, KeysValues, Norm, Turn, turn
 from bgb_assets.modalities.beatmap.variants import Shape
 
 MEL_COLUMNS = 81
@@ -68,8 +68,7 @@ class Network(nn.Module):
         states = self.project(mel)
         smooth = functional.gelu(self.smooth(states.transpose(1, 2)))
         states = self.dropout(states + self.sharpen(smooth).transpose(1, 2))
-        frames = torch.arange(mel.shape[1], device=mel.device)[None]
-        turned = turn(frames, size=self.head_size)
+        turned = turn(_indices(0, states), size=self.head_size)
         for block in self.encoder:
             states = block(states, turned)
         out: Tensor = self.encoder_norm(states)
@@ -77,8 +76,7 @@ class Network(nn.Module):
 
     def remember(self, states: Tensor) -> FrameMemory:
         """Return the keys and values that every decoder block attends to, made once per window."""
-        frames = torch.arange(states.shape[1], device=states.device)[None]
-        turned = turn(frames, size=self.head_size)
+        turned = self.memory_turn(_indices(0, states))
         return [block.cross_attention.keys_values(states, turned) for block in self._decoder_blocks()]
 
     def decode(
@@ -88,16 +86,22 @@ class Network(nn.Module):
 
         With caches, `tokens` are new ones: any number into empty caches, one at a time after that.
         """
-        before = caches[0].length if caches else 0
-        index = torch.arange(before, before + tokens.shape[1], device=tokens.device)[None]
-        time = ticks.float() / v.TICKS_PER_FRAME
-        self_turn = turn(time, index.expand_as(tokens), size=self.head_size)
-        cross_turn = turn(time, size=self.head_size)
+        index = _indices(caches[0].length if caches else 0, tokens)
+        self_turn, cross_turn = self.token_turns(index.expand_as(tokens), ticks)
         states = self.dropout(self.embedding(tokens))
         for number, block in enumerate(self._decoder_blocks()):
             cache = caches[number] if caches else None
             states = block(states, self_turn, cross_turn, memory[number], cache)
         return functional.linear(self.decoder_norm(states), self.embedding.weight)
+
+    def memory_turn(self, frames: Tensor) -> Turn:
+        """Return how the keys of frames (B, T) turn for the attention of tokens to them: by their time."""
+        return turn(frames, size=self.head_size)
+
+    def token_turns(self, index: Tensor, ticks: Tensor) -> tuple[Turn, Turn]:
+        """Return how tokens turn among themselves, by time and by index, and towards the frames, by time."""
+        time = ticks.float() / v.TICKS_PER_FRAME
+        return turn(time, index, size=self.head_size), turn(time, size=self.head_size)
 
     def empty_caches(self, batch: int, capacity: int) -> list[KeysValues]:
         """Return one empty cache per decoder block, for up to `capacity` tokens."""
@@ -108,6 +112,11 @@ class Network(nn.Module):
 
     def _decoder_blocks(self) -> list[DecoderBlock]:
         return [block for block in self.decoder if isinstance(block, DecoderBlock)]
+
+
+def _indices(start: int, along: Tensor) -> Tensor:
+    """Return start, start + 1, ... along the second axis, (1, L)."""
+    return torch.arange(start, start + along.shape[1], device=along.device)[None]
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.decoding import Request, Sampling, Song, paced, sample, windows, write_song
+from bgb_assets.modalities.beatmap.decoding import Request, Song, seam_bars, windows, write_song
 from bgb_assets.modalities.beatmap.network import Network
+from bgb_assets.modalities.beatmap.pen import Sampling
 from bgb_assets.modalities.beatmap.quality import collisions
 from bgb_assets.modalities.beatmap.tokenizer import decode
 from bgb_assets.modalities.beatmap.variants import SMALL, Shape, WindowParams
@@ -73,54 +74,60 @@ class Indifferent(torch.nn.Module):
         return []
 
     def decode(self, tokens, ticks, memory, caches=None):
-        logits = torch.full((1, tokens.shape[1], v.SIZE), -7.0)
-        logits[..., v.BAR] = 0.0
+        logits = torch.full((*tokens.shape, v.SIZE), -7.0)
+        logits[..., [v.BAR, v.EOS]] = 0.0
         logits[..., v.POS.slice] = -5.3
         return logits
 
 
+@pytest.mark.parametrize("bars", [12, 60])
 @pytest.mark.parametrize("asked", [0.8, 1.5, 3.0, 6.0])
-def test_a_pace_is_kept_whatever_the_network_prefers(asked):
+def test_a_pace_is_kept_whatever_the_network_prefers(asked, bars):
     request = Request("Hard", "Standard", asked)
-    (ids,) = write_song(Indifferent(), song(60), [request], SMALL.window, ("notes",), seed=0)
+    (ids,) = write_song(Indifferent(), song(bars), [request], SMALL.window, ("notes",), seed=0)
+    assert delivered(ids) == pytest.approx(asked, rel=0.10)
+
+
+def test_a_pace_of_each_bar_is_kept_where_it_changes():
+    curve = [2.0] * 20 + [0.0] * 10 + [6.0] * 20
+    (ids,) = write_song(Indifferent(), song(50), [Request("Hard", "Standard", curve)], SMALL.window, ("notes",), seed=0)
     beats = decode(ids)["notes"]["beat"]
-    delivered = len(beats) / ((beats.max() - beats.min()) / 2)
-    assert delivered == pytest.approx(asked, rel=0.10)
+    per_s = [np.count_nonzero((beats >= 4 * low) & (beats < 4 * high)) / (2 * (high - low)) for low, high in PARTS]
+    assert per_s == pytest.approx([2.0, 0.0, 6.0], rel=0.15, abs=0.15)
 
 
-def test_bias_raises_the_odds_of_every_place_it_could_skip():
-    logits = np.full(v.SIZE, -np.inf)
-    logits[[v.BAR, 300]] = [np.log(0.25), np.log(2.0)]
-    logits[[v.POS.start + 48, v.POS.start + 96]] = [np.log(0.5), np.log(0.25)]
+PARTS = ((0, 20), (21, 30), (30, 50))
 
-    def chances(bias):
-        raw = np.exp(paced(logits, bias))
-        return raw[[v.POS.start + 48, v.POS.start + 96, v.BAR, 300]]
 
-    assert chances(0.0) == pytest.approx([0.5, 0.25, 0.25, 2.0])
-    # Odds 1:1 and 1:1, doubled: 2/3 now, then 2/3 of the rest.
-    assert chances(np.log(2.0)) == pytest.approx([2 / 3, 2 / 9, 1 / 9, 2.0])
-    assert chances(-np.log(2.0)) == pytest.approx([1 / 3, 2 / 9, 4 / 9, 2.0])
-    assert chances(30.0) == pytest.approx([1.0, 0.0, 0.0, 2.0], abs=1e-9)
-    only_bar = np.where(np.arange(v.SIZE) == v.BAR, 0.0, -np.inf)
-    assert np.array_equal(paced(only_bar, 3.0), only_bar)
+def delivered(ids):
+    beats = decode(ids)["notes"]["beat"]
+    return len(beats) / ((beats.max() - beats.min()) / 2)
+
+
+def test_no_note_is_written_behind_the_music():
+    quiet = song(30)
+    quiet.mel[20 * 64 :] = 0
+    assert quiet.end_s == pytest.approx(40.0)
+    (ids,) = write_song(Indifferent(), quiet, [Request("Hard", "Standard", 3.0)], SMALL.window, ("notes",), seed=0)
+    assert decode(ids)["notes"]["beat"].max() < 80.0 + 1.0
+    assert delivered(ids) == pytest.approx(3.0, rel=0.10)
+
+
+def test_seams_are_where_a_window_goes_on():
+    assert seam_bars(16, SMALL.window) == []
+    assert seam_bars(40, SMALL.window) == [14, 24, 34]
+
+
+def test_guidance_asks_for_more_than_what_was_asked_for(network):
+    def written(guidance):
+        sampling = Sampling(guidance=guidance)
+        return write_song(network, song(5), [Request("Hard", "Standard", 4.0)], WINDOW, KINDS, 0, sampling)[0]
+
+    plain, guided = written(1.0), written(4.0)
+    assert not np.array_equal(plain[6:], guided[6:])
+    assert np.array_equal(guided, written(4.0))
 
 
 def test_one_saber_is_one_hand(network):
     (ids,) = write_song(network, song(6), [Request("Hard", "OneSaber")], WINDOW, KINDS, seed=0)
     assert set(decode(ids)["notes"]["color"].tolist()) == {1}
-
-
-def test_sampling_takes_allowed_likely_tokens():
-    random = np.random.default_rng(0)
-    logits = np.full(v.SIZE, -np.inf)
-    logits[[10, 20, 30]] = [2.0, 1.0, -5.0]
-    drawn = [sample(logits, Sampling(), random) for _ in range(2_000)]
-    assert set(drawn) == {10, 20}
-    share = 1 / (1 + np.exp(-1 / 0.9))
-    assert drawn.count(10) / 2_000 == pytest.approx(share, abs=0.04)
-    assert sample(logits, Sampling(temperature=0.0), random) == 10
-    wide = Sampling(temperature=10.0, top_p=1.0)
-    assert {sample(logits, wide, random) for _ in range(500)} == {10, 20, 30}
-    logits[[10, 20]] = -np.inf
-    assert sample(logits, Sampling(), random) == 30
