@@ -7,6 +7,7 @@ Does not belong here: what the game's fields mean (`official_packs`, `official_l
 """
 
 import contextlib
+import importlib
 import importlib.util
 import io
 import struct
@@ -20,6 +21,10 @@ from bgb_assets.runtime.errors import BadInput, UsageError, is_resource_error
 VERIFY = "have the game's own files verified (Steam: Properties, Installed Files), then ingest again"
 """Remedy for what is wrong inside the game folder."""
 
+_GET_DECODER = (
+    'pip install "bgb_assets[unity]" on a system that the decoder runs on, `bgb quarantine retry beatmap`, '
+    "then ingest again"
+)
 _SIGNATURES = (b"UnityFS\0", b"UnityWeb\0", b"UnityRaw\0")
 _HEAD_BYTES = 4096
 """Room for a bundle's header: a signature, two version texts and 24 bytes of numbers."""
@@ -228,19 +233,21 @@ def _names(directory: bytes) -> list[str]:
 
 def _decoded(clip: Any, content: bytes, label: str) -> Sound:
     """Return what UnityPy's sound decoder, which is not ours to ship, makes of another format."""
+    kind = f"{label}: the sound is {content[:4]!r}"
+    try:
+        importlib.import_module("UnityPy.export.AudioClipConverter")
+    except Exception as error:  # it loads a library of its own, and whatever that raises means that it is not there
+        if is_resource_error(error):
+            raise
+        raise BadInput(f"{kind}, and UnityPy's decoder cannot be loaded ({error})", _GET_DECODER) from error
     try:
         samples = dict(clip.samples)
-    except ImportError as error:
-        raise BadInput(
-            f"{label}: the sound is {content[:4]!r}, and UnityPy's decoder cannot be loaded ({error})",
-            'install it with pip install "bgb_assets[unity]" on a system that the decoder supports, then ingest again',
-        ) from error
     except Exception as error:  # the decoder raises whatever its library reports
         if is_resource_error(error) or isinstance(error, MemoryError):
             raise
-        raise BadInput(f"{label}: the sound, {content[:4]!r}, cannot be decoded ({error})", VERIFY) from error
+        raise BadInput(f"{kind}, which cannot be decoded ({error})", VERIFY) from error
     if len(samples) != 1:
-        raise BadInput(f"{label}: the AudioClip holds {len(samples)} sounds, expected 1", VERIFY)
+        raise BadInput(f"{kind} and holds {len(samples)} songs, expected 1", VERIFY)
     [(name, decoded)] = samples.items()
     return Sound(Path(name).suffix.lower() or ".wav", bytes(decoded))
 
