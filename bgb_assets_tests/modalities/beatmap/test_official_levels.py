@@ -64,18 +64,18 @@ def test_a_level_has_the_name_its_own_bundle_gives_it(tmp_path: Path) -> None:
 def test_a_bundle_without_level_data_is_rejected() -> None:
     bundle = Bundle("x")
     bundle.text(5, "Expert.beatmap.gz", b"{}")
-    with pytest.raises(BadInput, match="x: no level data .* among 0 behaviours"):
+    with pytest.raises(BadInput, match=r"x: no level data .* among 0 behaviours"):
         read_level(bundle.content(), "x")
     bundle.behaviour(1, "OneBeatmapLevelData", _version=1)
     bundle.behaviour(2, "TwoBeatmapLevelData", _version=1)
-    with pytest.raises(BadInput, match="x: 2 level data .* among 2 behaviours"):
+    with pytest.raises(BadInput, match=r"x: 2 level data .* among 2 behaviours"):
         read_level(bundle.content(), "x")
 
 
 @pytest.mark.parametrize("field", ["_audioClip", "_audioDataAsset"])
 def test_a_path_id_that_is_not_there_rejects_the_level(field: str) -> None:
     content = level_bundle("One", ONE_FILE, tone("OGG"), AUDIO_DATA, **{field: pointer(4711)})
-    with pytest.raises(BadInput, match="x: no (AudioClip|TextAsset) with path id 4711"):
+    with pytest.raises(BadInput, match=r"x: no (AudioClip|TextAsset) with path id 4711"):
         read_level(content, "x")
 
 
