@@ -61,10 +61,14 @@ def ui(
     command.ui(host, port)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def ingest(
+    context: typer.Context,
     modality: ModalityArgument,
-    source: Annotated[Path | None, typer.Argument(help="A file or folder to take in; none: look at the inbox.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Argument(help="A file or folder to take in, or a source: beatsaver:, official:GAME; none: the inbox."),
+    ] = None,
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Watch SOURCE where it lies instead of copying.")
     ] = False,
@@ -72,15 +76,28 @@ def ingest(
     confirm_deletions: Annotated[
         bool, typer.Option("--confirm-deletions", help="Believe that the vanished uploads are meant to be gone.")
     ] = False,
+    limit: Annotated[int | None, typer.Option(help="Fetch at most so many from a source.")] = None,
+    workers: Annotated[int, typer.Option(help="Fetches or readers at a time; 0: in this process.")] = -1,
     json: JsonOption = False,
 ) -> None:
-    """Take uploads in: copy them to the inbox, fingerprint them, make their partitions.
+    """Take uploads in: copy or fetch them, fingerprint them, make their partitions.
 
-    For example: `bgb ingest beatmap ~/Downloads/maps`.
+    For example: `bgb ingest beatmap ~/Downloads/maps`. A source takes options of its own after its name:
+    `bgb ingest beatmap beatsaver: --max-maps 100`.
     """
     from bgb_assets.commands import data
 
-    data.ingest(modality, source, in_place=in_place, dry_run=dry_run, confirm=confirm_deletions, as_json=json)
+    data.ingest(
+        modality,
+        source,
+        context.args,
+        in_place=in_place,
+        dry_run=dry_run,
+        confirm=confirm_deletions,
+        limit=limit,
+        workers=workers,
+        as_json=json,
+    )
 
 
 @app.command()

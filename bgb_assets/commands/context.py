@@ -14,6 +14,7 @@ from bgb_assets.chain import Chain
 from bgb_assets.engine.wanted import configured
 from bgb_assets.modalities.contract import STAGE_NAMES
 from bgb_assets.modalities.registry import NAMES, modalities, modality
+from bgb_assets.modalities.source_registry import require_known_sources
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.runtime.executor_local import executor_for
 from bgb_assets.runtime.settings import (
@@ -24,6 +25,7 @@ from bgb_assets.runtime.settings import (
     Settings,
     load_settings,
 )
+from bgb_assets.storage.uploads import PRESENT
 
 SECTIONS = {
     "run": RunSettings,
@@ -58,11 +60,23 @@ def known_settings() -> Settings:
     """
     settings = load_settings()
     settings.require_known(NAMES)
+    require_known_sources(settings, NAMES)
     for name, kind in SECTIONS.items():
         settings.section(kind(), name)
     for known in modalities():
         configured(known, settings)
     return settings
+
+
+def sync(chain: Chain) -> int:
+    """Make a modality's partitions those of the uploads that are present; return how many there are."""
+    from bgb_assets.orchestration.home import open_instance
+    from bgb_assets.orchestration.partitions import sync_partitions
+
+    present = [record.key for record in chain.uploads.all() if record.state == PRESENT]
+    with open_instance(load_settings()) as instance:
+        sync_partitions(instance, chain.modality.name, present)
+    return len(present)
 
 
 def chosen(name: str | None) -> tuple[str, ...]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bgb_assets.chain import Chain
-from bgb_assets.commands.context import opened_chain, print_json
+from bgb_assets.commands.context import opened_chain, print_json, sync
+from bgb_assets.commands.sources import ingest_from, options_of, source_named
 from bgb_assets.engine.ingest import Ingest, IngestReport
 from bgb_assets.engine.summary import OUTCOMES, read_summary, summary_path
 from bgb_assets.modalities.contract import STAGE_NAMES, Modality
 from bgb_assets.modalities.registry import modality
 from bgb_assets.runtime.errors import BgbError, ConfigError, TooManyQuarantined, UsageError
 from bgb_assets.runtime.imports import resolve
-from bgb_assets.runtime.settings import load_settings
 from bgb_assets.storage.uploads import PRESENT
 
 if TYPE_CHECKING:
@@ -32,32 +32,55 @@ _EXIT_KINDS = {kind.__name__: kind for kind in (TooManyQuarantined, UsageError, 
 _PLANNED = {"to_copy": "to be copied", "to_watch": "to be watched where they lie"}
 
 
-def ingest(name: str, source: Path | None, *, in_place: bool, dry_run: bool, confirm: bool, as_json: bool) -> None:
-    """Take uploads in and make their partitions."""
-    with opened_chain(name) as chain:
+def ingest(
+    name: str,
+    source: str | None,
+    words: Sequence[str] = (),
+    *,
+    in_place: bool,
+    dry_run: bool,
+    confirm: bool,
+    limit: int | None = None,
+    workers: int = -1,
+    as_json: bool,
+) -> None:
+    """Take uploads in, from a source, a path or the inbox, and make their partitions.
+
+    Args:
+        words: What the command line does not know: options of a source.
+    """
+    if source is not None and source.startswith("-"):
+        raise UsageError(f"no option {source!r}; `bgb ingest --help` names those there are, a source's own follow it")
+    named = None if source is None else source_named(name, source, is_path=Path(source).exists())
+    if named is None:
+        if words or limit is not None:
+            raise UsageError(f"{' '.join(words) or '--limit'}: only where a source is fetched from; a path takes none")
+        path = None if source is None else Path(source)
+        _ingest_path(name, path, in_place=in_place, dry_run=dry_run, confirm=confirm, workers=workers, as_json=as_json)
+        return
+    if in_place or confirm:
+        raise UsageError(f"{'--in-place' if in_place else '--confirm-deletions'} is about folders, not about {source}")
+    ingest_from(name, named, options_of(words), limit=limit, workers=workers, dry_run=dry_run, as_json=as_json)
+
+
+def _ingest_path(
+    name: str, path: Path | None, *, in_place: bool, dry_run: bool, confirm: bool, workers: int, as_json: bool
+) -> None:
+    with opened_chain(name, workers=None if workers < 0 else workers) as chain:
         work = Ingest(chain)
         if dry_run:
-            _print_plan(work, source, in_place=in_place, as_json=as_json)
+            _print_plan(work, path, in_place=in_place, as_json=as_json)
             return
-        if source is not None and in_place:
-            work.register_in_place(source)
-        elif source is not None:
-            work.copy_in(source)
+        if path is not None and in_place:
+            work.register_in_place(path)
+        elif path is not None:
+            work.copy_in(path)
         report = work.wait_and_apply(confirm_deletions=confirm)
-        present = [record.key for record in chain.uploads.all() if record.state == PRESENT]
-        _sync(name, present)
+        present = sync(chain)
     if as_json:
         print_json(report.as_json())
     else:
-        _print_report(name, report, len(present))
-
-
-def _sync(name: str, present: Sequence[str]) -> None:
-    from bgb_assets.orchestration.home import open_instance
-    from bgb_assets.orchestration.partitions import sync_partitions
-
-    with open_instance(load_settings()) as instance:
-        sync_partitions(instance, name, present)
+        _print_report(name, report, present)
 
 
 def _print_plan(work: Ingest, source: Path | None, *, in_place: bool, as_json: bool) -> None:

@@ -22,16 +22,18 @@ from bgb_assets.commands.context import (
     split_asset,
 )
 from bgb_assets.engine.explain import Explanation, why_fan_in, why_upload
+from bgb_assets.engine.refusals import REMOVED, refusal_rows
 from bgb_assets.engine.removal import remove_upload
-from bgb_assets.engine.space import live_identities, prune, verify
+from bgb_assets.engine.space import live_identities, orphaned_blobs, prune, verify
 from bgb_assets.engine.status import status_of
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, STAGE_NAMES
 from bgb_assets.modalities.registry import NAMES, modality
 from bgb_assets.runtime.errors import StoreError, UsageError
 from bgb_assets.runtime.settings import Settings, sources
+from bgb_assets.storage.blobs import Blobs
 from bgb_assets.storage.catalog import Catalog
-from bgb_assets.storage.layout import from_record
 from bgb_assets.storage.store import StageStore
+from bgb_assets.storage.uploads import file_of
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?))?B?\s*", re.IGNORECASE)
 
@@ -86,7 +88,8 @@ def show(name: str, key: str | None, *, as_json: bool) -> None:
             "key": upload.key,
             "state": upload.state,
             "source": upload.source,
-            "files": [str(from_record(upload.root, chain.store.root) / file) for file in upload.files],
+            "origin": upload.origin,
+            "files": [str(file_of(upload, file, chain.store.root)) for file in upload.files],
             "facets": dict(upload.facets),
             "problem": dataclasses.asdict(upload.problem) if upload.problem else None,
             "entries": {
@@ -105,7 +108,7 @@ def show(name: str, key: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(value)
         return
-    typer.echo(f"{name} {key}: {upload.state}, from {upload.source}")
+    typer.echo(f"{name} {key}: {upload.state}, from {upload.source}" + (f", {upload.origin}" * bool(upload.origin)))
     if upload.problem is not None:
         typer.echo(f"  not recognised: {upload.problem.reason}; {upload.problem.remedy}")
     for stage, entry in value["entries"].items():
@@ -152,15 +155,19 @@ def remove(name: str, key: str, *, purge: bool, yes: bool) -> None:
     with opened_chain(name, workers=0) as chain:
         upload = chain.uploads.require(key)
         if not yes:
-            files = (
-                "its files in the inbox" if upload.source == "inbox" else "its record; the files stay where they lie"
-            )
+            files = _what_goes(upload.source, fetched=upload.fetched)
             made = ", every entry made from it, and the compacted files that hold it" if purge else ""
             typer.confirm(f"Remove {name} {upload.key} ({files}{made})?", abort=True)
         report = remove_upload(chain, key, purge=purge)
     typer.echo(f"removed {name} {key}: {report.files} files, {report.entries} entries")
     if report.remade:
         typer.echo(f"  made again without it: {', '.join(report.remade)}")
+
+
+def _what_goes(source: str, *, fetched: bool) -> str:
+    if fetched:
+        return f"its record; it is not fetched from {source} again"
+    return "its files in the inbox" if source == "inbox" else "its record; the files stay where they lie"
 
 
 def cache_status(*, as_json: bool) -> None:
@@ -170,12 +177,16 @@ def cache_status(*, as_json: bool) -> None:
     catalog = Catalog(store.layout.catalog)
     live = live_identities(store, catalog, NAMES)
     orphans = [held.record for held in catalog.entries() if held.record.identity not in live]
+    blobs = Blobs(store.layout).sizes()
+    unheld = orphaned_blobs(store)
     value: dict[str, Any] = {
         "stages": {
             f"{name}/{stage}": {"entries": count, "bytes": size}
             for (name, stage), (count, size) in sorted(catalog.totals().items())
         },
         "orphans": {"entries": len(orphans), "bytes": sum(r.size_bytes for r in orphans if not r.evicted)},
+        "blobs": {"files": len(blobs), "bytes": sum(blobs.values())},
+        "orphaned_blobs": {"files": len(unheld), "bytes": sum(unheld.values())},
         "free_bytes": shutil.disk_usage(settings.data_root).free,
     }
     if as_json:
@@ -184,6 +195,9 @@ def cache_status(*, as_json: bool) -> None:
     for stage, totals in value["stages"].items():
         typer.echo(f"{stage:<20}{totals['entries']:>8} entries {human_bytes(totals['bytes']):>12}")
     typer.echo(f"nothing needs {len(orphans)} of them: {human_bytes(value['orphans']['bytes'])}")
+    if blobs:
+        typer.echo(f"{'fetched':<20}{len(blobs):>8} files   {human_bytes(value['blobs']['bytes']):>12}")
+        typer.echo(f"nothing needs {len(unheld)} of them: {human_bytes(value['orphaned_blobs']['bytes'])}")
     typer.echo(f"free: {human_bytes(value['free_bytes'])}")
 
 
@@ -201,7 +215,9 @@ def cache_verify(name: str | None, *, as_json: bool) -> None:
         for location, problems in report.problems.items():
             typer.echo(f"  {location}: {'; '.join(problems)}")
     if report.problems:
-        raise StoreError("delete the directories that are named and run again: they are made anew")
+        raise StoreError(
+            "delete what is named: the next run makes entries anew, the next ingest from their source fetches files"
+        )
 
 
 def cache_prune(budget: str, *, as_json: bool) -> None:
@@ -218,6 +234,7 @@ def cache_prune(budget: str, *, as_json: bool) -> None:
         typer.echo(
             f"{human_bytes(report.before_bytes)} -> {human_bytes(report.after_bytes)}: "
             f"{len(report.removed)} entries removed, {len(report.evicted)} emptied"
+            + (f", {len(report.blobs)} fetched files removed" if report.blobs else "")
         )
     if not report.reached:
         raise StoreError(
@@ -252,7 +269,7 @@ def quarantine_list(name: str | None, *, as_json: bool) -> None:
     rows = []
     for each in chosen(name):
         with opened_chain(each, workers=0) as chain:
-            rows += [dataclasses.asdict(row) for row in chain.rejections()]
+            rows += [dataclasses.asdict(row) for row in (*chain.rejections(), *refusal_rows(chain.quarantine))]
     if as_json:
         print_json(rows)
         return
@@ -268,7 +285,9 @@ def quarantine_list(name: str | None, *, as_json: bool) -> None:
 def quarantine_retry(name: str, keys: list[str] | None) -> None:
     """Forget rejections."""
     with opened_chain(name, workers=0) as chain:
-        rows = [row for row in chain.rejections() if not keys or row.key in keys]
+        every = (*chain.rejections(), *refusal_rows(chain.quarantine))
+        # Without names only what failed: what a person removed comes back by name.
+        rows = [row for row in every if (row.key in keys if keys else row.kind != REMOVED)]
         if unknown := sorted(set(keys or ()) - {row.key for row in rows}):
             raise UsageError(f"{name}: not in quarantine: {unknown}; `bgb quarantine list {name}` names what is")
         for row in rows:
@@ -278,7 +297,7 @@ def quarantine_retry(name: str, keys: list[str] | None) -> None:
             if upload is not None and upload.problem is not None:
                 # Without facets the next run reads its files anew.
                 chain.uploads.put(dataclasses.replace(upload, facets={}, problem=None))
-    typer.echo(f"{len(rows)} forgotten; `bgb materialize {name}` tries again")
+    typer.echo(f"{len(rows)} forgotten; `bgb materialize {name}`, or the next ingest from their source, tries again")
 
 
 def config_show(name: str | None, *, as_json: bool) -> None:

@@ -253,6 +253,8 @@ class Ingest:
     def _record(self, sighting: Sighting, held: Mapping[str, UploadRecord]) -> UploadRecord:
         source = "inbox" if sighting.root == relative_to_root(self.inbox, self.chain.store.root) else "path"
         before = held.get(sighting.key) or UploadRecord(self._name, sighting.key, "", "", {})
+        if before.fetched:  # it was taken back, and now a file has its name
+            before = UploadRecord(self._name, sighting.key, "", "", {}, entries=before.entries, state=VANISHED)
         return replace(
             before, root=sighting.root, path=sighting.path, files=sighting.files, source=source, state=PRESENT
         )

@@ -16,13 +16,15 @@ from bgb_assets.runtime.executor import Done, Executor, Task, failure_of
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.runtime.monitoring import count
 from bgb_assets.runtime.settings import Settings
+from bgb_assets.storage.blobs import Blobs
 from bgb_assets.storage.digests import signature
-from bgb_assets.storage.layout import Layout, from_record
+from bgb_assets.storage.layout import Layout
 from bgb_assets.storage.uploads import (
     DELIVERED,
     Problem,
     UploadRecord,
     delivered_digest,
+    file_of,
     opened,
     require_untouched,
 )
@@ -101,13 +103,23 @@ def _with_problem(upload: UploadRecord, task: RecogniseTask, reason: str, remedy
 
 
 def _with_signatures(upload: UploadRecord, data_root: Path) -> UploadRecord:
-    root = from_record(upload.root, data_root)
     try:
-        return replace(upload, files={name: signature(f"{root}/{name}") for name in upload.files})
+        files = {name: signature(file_of(upload, name, data_root)) for name in upload.files}
     except FileNotFoundError as error:
         raise Unstable(
-            f"{upload.modality} {upload.key!r}: {error.filename} is gone; run `bgb ingest {upload.modality}`"
+            f"{upload.modality} {upload.key!r}: {error.filename} is gone; run `{upload.ingest_command}`"
         ) from error
+    _require_blobs(upload, [name for name, held in files.items() if held != tuple(upload.files[name])], data_root)
+    return replace(upload, files=files)
+
+
+def _require_blobs(upload: UploadRecord, touched: Sequence[str], data_root: Path) -> None:
+    # What was fetched is what was fetched: other bytes there are damage and no new version of the upload.
+    blobs = Blobs(Layout(data_root))
+    for digest in (upload.blobs[name] for name in touched if name in upload.blobs):
+        if problem := blobs.problem(digest):
+            place = Layout.blob(digest)
+            raise Unstable(f"{upload.modality} {upload.key!r}: {place}: {problem}; run `{upload.ingest_command}`")
 
 
 def recognise_all(

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bgb_assets.chain import Chain
+from bgb_assets.engine.refusals import REMOVED, refuse_removed
 from bgb_assets.modalities.contract import FAN_IN_STAGES
 from bgb_assets.storage.atomic import remove_tree
+from bgb_assets.storage.blobs import Blobs
 from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.inbox import MARKER
 from bgb_assets.storage.layout import from_record
 from bgb_assets.storage.records import Record
 from bgb_assets.storage.store import unused
-from bgb_assets.storage.uploads import UploadRecord
+from bgb_assets.storage.uploads import UploadRecord, blobs_in_use
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Removal:
     """What was removed.
 
     Attributes:
-        files: Delivered files that were deleted.
+        files: Delivered or fetched files that were deleted.
         entries: Entries that were deleted.
         remade: Fan-in stages that held the upload and have to be made again.
     """
@@ -37,9 +39,11 @@ class Removal:
 def remove_upload(chain: Chain, key: str, *, purge: bool) -> Removal:
     """Delete an upload's files in the inbox and its record; files registered in place stay where they are.
 
+    One that was fetched is not fetched again; its bytes stay until a prune.
+
     Args:
-        purge: Delete its entries too (but for those that another upload shares) and every compacted file,
-            shard, manifest, token index and model that holds it.
+        purge: Delete its entries and fetched bytes too (but for those that another upload shares) and every
+            compacted file, shard, manifest, token index and model that holds it.
 
     Raises:
         UsageError: There is no such upload.
@@ -53,13 +57,15 @@ def remove_upload(chain: Chain, key: str, *, purge: bool) -> Removal:
 def _remove(chain: Chain, upload: UploadRecord, *, purge: bool) -> Removal:
     doomed = _own_entries(chain, upload) if purge else []
     fan_ins = _fan_in_entries(chain, upload.key) if purge else []
-    files = _delete_files(chain, upload)
+    if upload.fetched:
+        refuse_removed(chain.quarantine, upload)
+    files = _delete_files(chain, upload, purge=purge)
     for record in (*fan_ins, *doomed):
         chain.store.backend.remove(chain.store.location(record))
     chain.catalog.remove_many(record.identity for record in (*fan_ins, *doomed))
     remade = _drop_heads(chain, {record.identity for record in fan_ins})
     for row in list(chain.quarantine.rows()):
-        if row.key == upload.key:
+        if row.key == upload.key and row.kind != REMOVED:
             chain.quarantine.remove(row.identity)
     chain.uploads.remove(upload.key)
     return Removal(files, len(doomed) + len(fan_ins), remade)
@@ -96,7 +102,10 @@ def _drop_heads(chain: Chain, identities: set[str]) -> tuple[str, ...]:
     return tuple(dropped)
 
 
-def _delete_files(chain: Chain, upload: UploadRecord) -> int:
+def _delete_files(chain: Chain, upload: UploadRecord, *, purge: bool) -> int:
+    if upload.fetched:
+        chain.store.layout.document(upload.modality, upload.key).unlink(missing_ok=True)
+        return _delete_blobs(chain, upload) if purge else 0
     if upload.source != "inbox":
         return 0
     root = from_record(upload.root, chain.store.root)
@@ -108,6 +117,14 @@ def _delete_files(chain: Chain, upload: UploadRecord) -> int:
             count += 1
     _remove_empty(root / upload.path, root)
     return count
+
+
+def _delete_blobs(chain: Chain, upload: UploadRecord) -> int:
+    shared = blobs_in_use(chain.store.layout.all_uploads, but=(upload.modality, upload.key))
+    doomed = set(upload.blobs.values()) - shared
+    for digest in sorted(doomed):
+        Blobs(chain.store.layout).remove(digest)
+    return len(doomed)
 
 
 def _remove_empty(folder: Path, root: Path) -> None:

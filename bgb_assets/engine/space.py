@@ -1,17 +1,20 @@
 """Space: what the entries take, whether their bytes are right, and making room within a budget.
 
-Live is what current uploads and heads reach. Orphans go first, then live `cache` bytes, least recently used
-first, leaving a tombstone. Belongs here: totals, verify, prune. Does not belong here: single entries (`store`).
+Live is what current uploads and heads reach, fetched bytes included. Orphans go first, then live `cache` bytes, least
+recently used first, leaving a tombstone.
+Belongs here: totals, verify, prune. Does not belong here: single entries (`store`).
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from bgb_assets.modalities.contract import STAGE_NAMES
+from bgb_assets.storage.blobs import Blobs
 from bgb_assets.storage.catalog import BATCH, Catalog, Held
 from bgb_assets.storage.heads import heads_of
+from bgb_assets.storage.layout import Layout
 from bgb_assets.storage.store import StageStore, unused
-from bgb_assets.storage.uploads import PRESENT, Uploads
+from bgb_assets.storage.uploads import PRESENT, Uploads, blobs_in_use
 
 EVICTABLE_STAGES = ("cache",)
 
@@ -21,13 +24,16 @@ class PruneReport:
     """What a prune did.
 
     Attributes:
-        reached: Whether the store fits the budget now.
+        removed: Locations of entries.
+        blobs: Locations of fetched bytes that no present upload holds; removed too.
+        evicted: Locations of entries that were left without their bytes.
     """
 
     budget_bytes: int
     before_bytes: int
     after_bytes: int
     removed: tuple[str, ...] = ()
+    blobs: tuple[str, ...] = ()
     evicted: tuple[str, ...] = ()
 
     @property
@@ -70,32 +76,62 @@ def prune(store: StageStore, catalog: Catalog, modalities: Iterable[str], budget
         catalog.rebuild(store, names, STAGE_NAMES)
         live = live_identities(store, catalog, names)
         entries = catalog.sizes(names)
-        before = sum(held.bytes for held in entries)
-        orphans = _until(budget_bytes, before, (held for held in entries if held.identity not in live))
+        before = sum(held.bytes for held in entries) + sum(Blobs(store.layout).sizes().values())
+        blobs, left = _prune_blobs(store, budget_bytes, before)
+        orphans = _until(budget_bytes, left, (held for held in entries if held.identity not in live))
         for held in orphans:
             store.backend.remove(_location(store, held))
         catalog.remove_many(held.identity for held in orphans)
-        left = before - sum(held.bytes for held in orphans)
+        left -= sum(held.bytes for held in orphans)
         evictable = (held for held in entries if held.identity in live and _is_evictable(held))
         evicted = _until(budget_bytes, left, evictable)
         for held in evicted:
             _evict(store, catalog, held)
         after = left - sum(held.bytes for held in evicted)
     removed = tuple(_location(store, held) for held in orphans)
-    return PruneReport(budget_bytes, before, after, removed, tuple(_location(store, held) for held in evicted))
+    return PruneReport(budget_bytes, before, after, removed, blobs, tuple(_location(store, held) for held in evicted))
+
+
+def orphaned_blobs(store: StageStore) -> dict[str, int]:
+    """Return digest -> bytes of the fetched bytes that no present upload of any modality holds, sorted by digest."""
+    used = blobs_in_use(store.layout.all_uploads, present=True)
+    return {digest: size for digest, size in Blobs(store.layout).sizes().items() if digest not in used}
+
+
+def _prune_blobs(store: StageStore, budget_bytes: int, total_bytes: int) -> tuple[tuple[str, ...], int]:
+    """Remove as many orphaned blobs as it takes; return their locations and the bytes left in all."""
+    removed = []
+    for digest, size in orphaned_blobs(store).items():
+        if total_bytes <= budget_bytes:
+            break
+        Blobs(store.layout).remove(digest)
+        removed.append(Layout.blob(digest))
+        total_bytes -= size
+    return tuple(removed), total_bytes
 
 
 def verify(store: StageStore, modalities: Iterable[str]) -> VerifyReport:
-    """Read every byte of every entry and compare it with its record."""
+    """Read every byte of every entry and compare it with its record, and all fetched bytes with their digests."""
+    names = tuple(modalities)
     problems: dict[str, list[str]] = {}
     checked = 0
-    for location, stage, name in _locations(store, modalities):
+    for digest in _fetched(store, names):
+        checked += 1
+        if problem := Blobs(store.layout).problem(digest):
+            problems[Layout.blob(digest)] = [problem]
+    for location, stage, name in _locations(store, names):
         checked += 1
         record = store.lookup(stage, name, location.rsplit("/", 1)[1])
         found = ["no record: the directory does not count as an entry"] if record is None else store.verify(record)
         if found:
             problems[location] = found
     return VerifyReport(checked, problems)
+
+
+def _fetched(store: StageStore, modalities: Iterable[str]) -> list[str]:
+    """Return the digests of the fetched bytes that present uploads hold."""
+    uploads = (upload for name in modalities for upload in Uploads(store.layout.uploads(name)).all())
+    return sorted({digest for upload in uploads if upload.state == PRESENT for digest in upload.blobs.values()})
 
 
 def _until(budget_bytes: int, total_bytes: int, entries: Iterable[Held]) -> list[Held]:

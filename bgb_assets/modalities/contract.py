@@ -253,7 +253,11 @@ class Modality:
             `<table>.parquet` each, none where a table is empty. Held by the shared tests of all modalities.
         variants: Model variant -> frozen dataclass of its training params, every field written out.
         default_variant: The one to train when none is named.
-        pictures: Import string of `pictures(stage, directory) -> Mapping[name, Figure]`, or None.
+        pictures: Import string of `pictures(stage, entries, root) -> Mapping[name, Figure]`, or None. `entries` maps
+            stages to directories: those of one upload, or the corpus's manifest, tokens and model (with `logs`, its
+            TensorBoard files); what is not there is left out. Names are safe in file names, figures matplotlib's.
+        file_pictures: Import string of `file_pictures(path) -> Mapping[name, Figure]` for one file or folder that no
+            store knows, or None.
         synth: Import string of `synth(out: Path, n: int, seed: int) -> Mapping`: byte-stable uploads, marked as
             synthetic in their own format; returns upload path -> what is true of it.
     """
@@ -271,6 +275,7 @@ class Modality:
     default_variant: str
     synth: str
     pictures: str | None = None
+    file_pictures: str | None = None
     archive_limits: ArchiveLimits = ArchiveLimits()
 
     def __post_init__(self) -> None:
@@ -307,7 +312,8 @@ def _check_modality(modality: Modality) -> None:
         raise ContractError(
             f"{where}: default variant {modality.default_variant!r} is not in {tuple(modality.variants)!r}"
         )
-    for text in (modality.discover, modality.fingerprint, modality.cost_bytes, modality.tables, modality.synth):
+    named = (modality.discover, modality.fingerprint, modality.cost_bytes, modality.tables, modality.synth)
+    for text in (*named, *([] if modality.pictures is None else [modality.pictures])):
         _check_import_string(where, text)
     published = {UPLOAD: (*modality.upload_facets, "facts")}
     for stage in modality.stages:
@@ -318,7 +324,9 @@ def _check_modality(modality: Modality) -> None:
 
 
 def _check_stage(where: str, stage: Stage, published: Mapping[str, tuple[str, ...]]) -> None:
-    _check_import_string(where, stage.run)
+    parts = [] if stage.parts is None else [stage.parts.plan, stage.parts.run]
+    for text in (stage.run, *parts, *stage.audits.values()):
+        _check_import_string(where, text)
     _check_params(where, stage.params)
     for read in stage.reads:
         if read.source not in published:

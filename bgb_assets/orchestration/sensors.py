@@ -15,6 +15,7 @@ from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 from bgb_assets.chain import Chain
 from bgb_assets.engine.ingest import Ingest
+from bgb_assets.engine.landing import digest_of_said
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, Modality
 from bgb_assets.orchestration.assets import DATA_VERSION_TAG
 from bgb_assets.orchestration.checks import upload_check_evaluations
@@ -110,7 +111,7 @@ def look(
     if deleted and is_under_way(instance, name):
         deleted = []  # a run whose range begins or ends with a partition that is gone would fail
     wanted, asked = _to_ask(instance, name, records, seen["asked"])
-    gone = _digest_of_gone(records)
+    gone = _digest_of_gone(records, digest_of_said(chain.store.layout, name))
     news = (gone, held_back) != (seen["gone"], seen["held"])
     dropped = set(deleted)
     ordered = [*(key for key in held if key not in dropped), *added]
@@ -157,8 +158,10 @@ def is_under_way(instance: dg.DagsterInstance, modality: str) -> bool:
     )
 
 
-def _digest_of_gone(records: Sequence[UploadRecord]) -> str:
-    return sha256_json(sorted(record.key for record in records if record.state != PRESENT))
+def _digest_of_gone(records: Sequence[UploadRecord], said: str | None = None) -> str:
+    """Return the digest of what a manifest cannot see in any stage: uploads that are gone, and what sources say."""
+    gone = sorted(record.key for record in records if record.state != PRESENT)
+    return sha256_json(gone if said is None else [gone, said])
 
 
 def _partition_requests(
@@ -181,7 +184,7 @@ def _run_request(modality: str, first: str, last: str) -> dg.RunRequest:
 
 
 def inbox_event(modality: str, digest: str) -> dg.AssetMaterialization:
-    """Return the event that tells a manifest which uploads are gone."""
+    """Return the event that tells a manifest that uploads are gone, or that sources say something else of them."""
     return dg.AssetMaterialization(asset_key(modality, "inbox"), tags={DATA_VERSION_TAG: digest})
 
 

@@ -23,6 +23,8 @@ ROOT_VARIABLE = "BGB_DATA_ROOT"
 FORCE_VARIABLE = "BGB_FORCE"
 WORKSPACE_NAME = "workspace.yaml"
 OWN_TABLES = ("run", "inbox", "freshness", "automation")
+SOURCES_TABLE = "sources"
+"""Holds a table per modality and source, of options that only the source knows: `[sources.beatmap.beatsaver]`."""
 
 Params = TypeVar("Params")
 
@@ -131,7 +133,7 @@ class Settings:
         Raises:
             ConfigError: One is not: a typing error would change nothing without a word.
         """
-        known = sorted({*OWN_TABLES, *modalities})
+        known = sorted({*OWN_TABLES, SOURCES_TABLE, *modalities})
         if unknown := sorted(set(self.tables) - set(known)):
             raise ConfigError(f"{self.config_path}: unknown {unknown!r}; there are the tables {', '.join(known)}")
 

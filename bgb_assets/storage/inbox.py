@@ -7,7 +7,7 @@ disk from deleting anything. Does not belong here: recognising uploads (`Modalit
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -133,14 +133,17 @@ def compare(
     vanish_share: float,
 ) -> Comparison:
     """Compare what the folders hold with the records, and decide whether deletions may be believed."""
-    everything = list(sightings)
+    listed = list(records)
+    taken = {record.key.casefold(): record for record in listed if record.fetched and record.state == PRESENT}
+    everything = [_unless_taken(sighting, taken) for sighting in sightings]
     seen_all = [s for s in everything if s.refused is None]
     groups = collisions(s.key for s in seen_all)
     collided = {i for group in groups.values() for i in group}
-    known = {record.key: record for record in records}
+    known = {record.key: record for record in listed}
     # Of two uploads that cannot be told apart, the one that was there first stays.
     seen = {s.key: s for i, s in enumerate(seen_all) if i not in collided or _is_held(s, known)}
-    present = {key for key, record in known.items() if record.state == PRESENT}
+    # What was fetched from a source lies in no folder, so that no folder can lose it.
+    present = {key for key, record in known.items() if record.state == PRESENT and not record.fetched}
     gone = sorted(present - set(seen))
     held = _why_held(gone, present, list(roots), known, data_root, vanish_count, vanish_share)
     fresh = [seen[key] for key in sorted(seen)]
@@ -155,6 +158,14 @@ def compare(
         held_keys=tuple(gone) if held else (),
         refused={_printable(s.place): s.refused for s in everything if s.refused is not None},
     )
+
+
+def _unless_taken(sighting: Sighting, taken: Mapping[str, UploadRecord]) -> Sighting:
+    """Refuse what would take the key of an upload that was fetched from a source."""
+    holder = taken.get(sighting.key.casefold())
+    if holder is None or sighting.refused is not None:
+        return sighting
+    return replace(sighting, refused=f"{holder.key!r} is an upload from {holder.source}; rename the file or folder")
 
 
 def _signatures(root: Path, found: FoundLike) -> tuple[dict[str, Signature], int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from bgb_assets.runtime.errors import UsageError
 
@@ -11,6 +12,8 @@ class Layout:
     """The places below one data root."""
 
     root: Path
+    BLOBS: ClassVar[str] = "raw/blobs"
+    """The folder of fetched bytes relative to the root, POSIX."""
 
     def entry(self, stage: str, modality: str, identity: str) -> Path:
         """Return an entry's directory."""
@@ -21,9 +24,22 @@ class Layout:
         """Return an entry's directory relative to the root, POSIX."""
         return f"{stage}/{modality}/{identity[:2]}/{identity}"
 
+    @classmethod
+    def blob(cls, digest: str) -> str:
+        """Return the place of fetched bytes relative to the root, POSIX."""
+        return f"{cls.BLOBS}/{digest[:2]}/{digest}"
+
+    def document(self, modality: str, key: str) -> Path:
+        """Return the file with a source's own words about an upload."""
+        return self.root / "raw" / "documents" / modality / f"{key}.json"
+
+    def source_work(self, modality: str, prefix: str) -> Path:
+        """Return the folder in which a source keeps what must survive a kill."""
+        return self.work / "sources" / modality / prefix
+
     def uploads(self, modality: str) -> Path:
         """Return the folder with one JSON per upload."""
-        return self.root / "uploads" / modality
+        return self.all_uploads / modality
 
     def quarantine(self, modality: str) -> Path:
         """Return the folder with one JSON per rejected identity."""
@@ -44,6 +60,11 @@ class Layout:
     def logs(self, modality: str, identity: str) -> Path:
         """Return the folder for logs and TensorBoard files of one run of a stage."""
         return self.root / "logs" / modality / identity
+
+    @property
+    def all_uploads(self) -> Path:
+        """Return the folder with one folder of upload records per modality."""
+        return self.root / "uploads"
 
     @property
     def temporary(self) -> Path:

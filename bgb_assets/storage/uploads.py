@@ -56,7 +56,10 @@ class UploadRecord:
         files: Relative POSIX path -> signature, as last seen.
         facets: Content digests of its parts (`Modality.fingerprint`), or `delivered` alone where it was not
             recognised: the digest of the bytes as they are, so that quarantine has a key.
+        blobs: File -> digest of its bytes, for an upload that was fetched from a source: its files lie among the
+            `storage.blobs` and `files` are named as it was fetched. Empty for one that lies in a folder.
         source: `inbox`, `path` or the name of a source plug-in.
+        version: What a source calls the bytes that were fetched; None for files of a folder.
         facts: What the source says about the upload; its digest is the facet `facts`.
         popularity: Values that are not content and never part of an identity.
         problem: Why it was not recognised.
@@ -72,7 +75,9 @@ class UploadRecord:
     path: str
     files: Mapping[str, Signature]
     facets: Mapping[str, str] = field(default_factory=dict)
+    blobs: Mapping[str, str] = field(default_factory=dict)
     source: str = "inbox"
+    version: str | None = None
     origin: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     popularity: Mapping[str, Any] = field(default_factory=dict)
@@ -102,6 +107,16 @@ class UploadRecord:
             "popularity": dict(self.popularity),
             "facts": dict(self.facts),
         }
+
+    @property
+    def fetched(self) -> bool:
+        """Whether the upload came from a source, so that no folder shows it."""
+        return bool(self.blobs)
+
+    @property
+    def ingest_command(self) -> str:
+        """Return the command that looks at where the upload came from."""
+        return f"bgb ingest {self.modality}" + (f" {self.source}:" if self.fetched else "")
 
     def with_entry(self, stage: str, identity: str) -> "UploadRecord":
         """Return the record with the entry of a stage; the one before it is kept for `why`."""
@@ -192,11 +207,34 @@ class Uploads:
         return self._folder / f"{key}.json"
 
 
+def blobs_in_use(folder: Path, *, but: tuple[str, str] | None = None, present: bool = False) -> set[str]:
+    """Return the digests of the blobs that upload records of all modalities name.
+
+    Args:
+        folder: The folder that holds one folder of records per modality.
+        but: (modality, key) of an upload that does not count.
+        present: Leave out uploads that vanished.
+    """
+    modalities = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return {
+        digest
+        for place in modalities
+        for record in Uploads(place).all()
+        if (place.name, record.key) != but and (record.state == PRESENT or not present)
+        for digest in record.blobs.values()
+    }
+
+
+def file_of(record: UploadRecord, name: str, data_root: Path) -> Path:
+    """Return where one of an upload's files lies."""
+    return from_record(record.root, data_root) / _place(record, name)
+
+
 def is_untouched(record: UploadRecord, data_root: Path) -> bool:
     """Say whether every file still has its signature; opens nothing."""
     root = from_record(record.root, data_root)
     try:
-        return all(signature(f"{root}/{name}") == tuple(held) for name, held in record.files.items())
+        return all(signature(f"{root}/{_place(record, name)}") == tuple(held) for name, held in record.files.items())
     except OSError:
         return False
 
@@ -216,16 +254,17 @@ def opened(
         UnsafeArchive: The archive must not be unpacked.
     """
     if not is_untouched(record, data_root):
-        raise Unstable(f"{record.modality} {record.key!r}: its files changed; run `bgb ingest {record.modality}` again")
-    root = from_record(record.root, data_root)
+        raise Unstable(f"{record.modality} {record.key!r}: its files changed; run `{record.ingest_command}` again")
     with temporary_directory(temporary) as space:
         if record.archive:
             source = space / "unpacked"
             source.mkdir()
-            archives.unpack(root / record.archive, source, **limits)
+            # By its own name, which says what kind of archive it is; a blob has another.
+            named = link_files([(record.archive, file_of(record, record.archive, data_root))], space / "delivered")
+            archives.unpack(named / record.archive, source, **limits)
             files = {p.relative_to(source).as_posix(): p for p in sorted(source.rglob("*")) if p.is_file()}
         else:
-            files = {_below(record, name): root / name for name in record.files}
+            files = {_below(record, name): file_of(record, name, data_root) for name in record.files}
         chosen = [(name, path) for name, path in files.items() if any(fnmatch.fnmatchcase(name, p) for p in only)]
         if FACTS_NAME in only:
             facts = space / FACTS_NAME
@@ -248,8 +287,8 @@ def require_untouched(record: UploadRecord, data_root: Path) -> None:
 
 def delivered_digest(record: UploadRecord, data_root: Path) -> str:
     """Return the digest of an upload's bytes as they were delivered."""
-    root = from_record(record.root, data_root)
-    return sha256_json([[_below(record, name), sha256_file(root / name)] for name in sorted(record.files)])
+    files = [(_below(record, name), file_of(record, name, data_root)) for name in sorted(record.files)]
+    return sha256_json([[name, sha256_file(file)] for name, file in files])
 
 
 def upload_from_bytes(data: bytes, where: str) -> UploadRecord:
@@ -280,7 +319,15 @@ def _to_json(record: UploadRecord) -> dict[str, Any]:
     return {"format": UPLOAD_FORMAT, **value}
 
 
+def _place(record: UploadRecord, name: str) -> str:
+    """Return where a file lies below the record's root."""
+    digest = record.blobs.get(name)
+    return name if digest is None else f"{digest[:2]}/{digest}"
+
+
 def _below(record: UploadRecord, name: str) -> str:
+    if record.fetched:
+        return name  # as the source named it
     # A folder's files are named below the folder, a single file by its own name, others as they lie.
     if name == record.path:
         return name.rsplit("/", 1)[-1]
