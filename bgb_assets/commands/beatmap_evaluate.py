@@ -137,9 +137,9 @@ def _show(scores: Sequence["Scores"], warnings: Sequence[str]) -> None:
     from bgb_assets.modalities.beatmap.evaluation import MEASURES, Missing
 
     readable = [one for one in scores if one.measures]
-    names = [f"{one.characteristic} {one.difficulty}" for one in readable]
+    names = [f"{one.characteristic}\n{one.difficulty}" for one in readable]
     rows = [[name, *(_text(one.measures[name]) for one in readable), told] for name, told in MEASURES.items()]
-    print_table(["measure", *names, "what it is"], rows)
+    print_table(["measure", *names, "what it is"], rows, explained=True)
     reasons: dict[str, list[str]] = {}
     for one in readable:
         for name, value in one.measures.items():
