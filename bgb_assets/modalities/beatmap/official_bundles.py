@@ -13,6 +13,7 @@ import io
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,34 @@ class Sound:
 class Behaviour:
     """One MonoBehaviour: its fields, and the objects that its pointers name.
 
+    Its fields are read when they are asked for: one that cannot be read and is of no use to us does no harm.
+
     Attributes:
         name: Its `m_Name`.
         path_id: What names it in its file.
-        fields: Its fields by name.
     """
 
-    def __init__(self, label: str, reader: Any, fields: Mapping[str, Any]) -> None:
-        self.name = str(fields.get("m_Name", ""))
+    def __init__(self, label: str, reader: Any) -> None:
+        self.name = str(reader.peek_name() or "")
         self.path_id = int(reader.path_id)
-        self.fields = fields
         self._label = label
+        self._reader = reader
         self._file = reader.assets_file
+
+    def has(self, field: str) -> bool:
+        """Say whether its kind has a field, without reading it."""
+        return any(node.m_Name == field for node in self._reader.serialized_type.node.m_Children)
+
+    @cached_property
+    def fields(self) -> Mapping[str, Any]:
+        """Its fields by name.
+
+        Raises:
+            BadInput: They cannot be read.
+        """
+        with _damage_named(f"{self._label}: {self.name}"):
+            fields: Mapping[str, Any] = self._reader.parse_as_dict()
+        return fields
 
     def outside(self, pointer: Any) -> tuple[str, int] | None:
         """Return (archive file, path id) of a pointer that leaves this file, or None where it does not."""
@@ -175,7 +192,7 @@ def behaviours(content: bytes, label: str) -> list[Behaviour]:
             raise BadInput(f"{label}: the bundle holds no objects that can be read", VERIFY)
         for reader in environment.objects:
             if reader.type.name == "MonoBehaviour" and reader.serialized_type and reader.serialized_type.node:
-                found.append(Behaviour(label, reader, reader.parse_as_dict()))
+                found.append(Behaviour(label, reader))
     return found
 
 

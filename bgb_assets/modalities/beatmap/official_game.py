@@ -102,7 +102,7 @@ def _outermost(streaming: Path) -> Path:
 def _bought(folder: Path) -> Iterator[LevelFile]:
     """Yield the bundles of one bought level; where nothing looks like one, all files, to be told why not."""
     files = _files(folder)
-    bundles = [path for path in files if is_bundle(path)] or files
+    bundles = files if len(files) == 1 else [path for path in files if is_bundle(path)] or files
     for path in bundles:
         yield LevelFile(folder.name if len(bundles) == 1 else f"{folder.name}.{path.stem}", path)
 

@@ -91,7 +91,9 @@ def read_characteristics(path: Path, label: str) -> Document:
         BadInput: Not a bundle, or damaged.
     """
     found = behaviours(path.read_bytes(), label)
-    return {str(item.path_id): str(item.fields[_CHARACTERISTIC_NAME]) for item in found if _names_itself(item)}
+    return {
+        str(item.path_id): str(item.fields[_CHARACTERISTIC_NAME]) for item in found if item.has(_CHARACTERISTIC_NAME)
+    }
 
 
 class _Characteristics:
@@ -137,11 +139,7 @@ def _named(entry: Document, names: _Characteristics) -> Document:
 
 def _is_level(found: Behaviour) -> bool:
     is_named = _LEVEL in found.name and not any(word in found.name for word in _NO_LEVELS)
-    return is_named and bool(found.fields.get("_levelID"))
-
-
-def _names_itself(found: Behaviour) -> bool:
-    return bool(found.fields.get(_CHARACTERISTIC_NAME))
+    return is_named and found.has("_levelID") and bool(found.fields["_levelID"])
 
 
 def _level(found: Behaviour, label: str) -> Document:

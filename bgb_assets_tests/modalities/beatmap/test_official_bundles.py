@@ -97,6 +97,21 @@ def test_a_null_pointer_is_told_from_others() -> None:
     assert not is_null(pointer(-1))
 
 
+def test_a_behaviour_says_which_fields_its_kind_has(bundle: Bundle) -> None:
+    found = only(bundle)
+    assert found.has("_number")
+    assert not found.has("_levelID")
+
+
+def test_a_behaviour_that_cannot_be_read_does_no_harm_until_its_fields_are_asked_for(bundle: Bundle) -> None:
+    bundle.behaviour(2, "Damaged", _number=3)
+    bundle.cut_off(2, n_bytes=2)
+    found = {item.name: item for item in behaviours(bundle.content(), "levels/x")}
+    assert found["Named"].fields["_number"] == 3
+    with pytest.raises(BadInput, match="levels/x: Damaged: damaged Unity bundle"):
+        _ = found["Damaged"].fields
+
+
 def test_a_path_id_that_is_absent_or_of_another_kind_is_named(bundle: Bundle) -> None:
     found = only(bundle)
     with pytest.raises(BadInput, match="levels/x: no TextAsset with path id 99 in the bundle"):

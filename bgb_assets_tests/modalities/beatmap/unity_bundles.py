@@ -67,6 +67,11 @@ class Bundle:
         base = {"m_GameObject": pointer(0), "m_Enabled": 1, "m_Script": pointer(0), "m_Name": name}
         self._add(path_id, BEHAVIOUR, _inferred_node(base | fields), base | fields)
 
+    def cut_off(self, path_id: int, n_bytes: int) -> None:
+        """Leave out the last bytes of an object."""
+        held = self._file.objects[path_id]
+        held.data = held.data[:-n_bytes]
+
     def content(self) -> bytes:
         """The bundle's bytes: UnityFS, nothing compressed."""
         return _unity_fs({self.archive: self._file.save(), f"{self.archive}.resource": self._resource})
