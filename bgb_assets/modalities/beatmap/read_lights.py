@@ -85,7 +85,8 @@ def _without_other_meanings(basic: Float64) -> tuple[Float64, int]:
 def _finished(basic: Float64, other_meaning: int, boosts: Float64) -> LightsRead:
     kept, kept_boosts = basic[np.isfinite(basic).all(axis=1)], boosts[np.isfinite(boosts).all(axis=1)]
     broken = len(basic) + len(boosts) - len(kept) - len(kept_boosts)
-    kept = kept[np.argsort(kept[:, 0], kind="stable")]
+    # By beat and kind; events of one kind at one beat stay in the order of the file, where the last one wins.
+    kept = kept[np.lexsort((kept[:, 1], kept[:, 0]))]
     kept_boosts = kept_boosts[np.argsort(kept_boosts[:, 0], kind="stable")]
     kind, value = (np.rint(kept[:, column]).astype(np.int64) for column in (1, 2))
     lights = Lights(kept[:, 0], kind, value, kept[:, 3], kept_boosts[:, 0], kept_boosts[:, 1] != 0)
