@@ -13,6 +13,7 @@ from bgb_assets.modalities.beatmap.variety import note_histogram, total_variatio
 from bgb_assets.runtime.errors import StoreError, UsageError
 from bgb_assets.storage.splits import SplitParams
 from bgb_assets_tests.fixtures import REPOSITORY
+from bgb_assets_tests.modalities.beatmap.map_files import simple_map
 from bgb_assets_tests.modalities.beatmap.songs_case import Store
 
 SAMPLES = REPOSITORY / "data" / "samples" / "beatmap"
@@ -78,3 +79,12 @@ def test_no_manifest_and_a_missing_file_are_said(store, tmp_path):
     (copy / "tables.json").write_text(json.dumps(listing))
     with pytest.raises(StoreError, match="listed but missing"):
         training_notes(copy, store.root)
+
+
+def test_fakes_are_no_notes_to_learn_from(tmp_path):
+    fake = {"b": 60, "x": 3, "customData": {"uninteractable": True}}
+    folder = simple_map(tmp_path / "map", *({"b": beat, "x": beat % 2} for beat in range(4, 44)), fake)
+    store = Store(tmp_path)
+    store.add("map", folder)
+    found = training_notes(manifest(store), store.root)
+    assert sorted(found[found > 0].tolist()) == [20, 20]
