@@ -32,6 +32,19 @@ def test_a_good_map_is_left_alone_and_violations_of_others_are_mended():
     assert changed["Standard", "ExpertPlus", 845] == 0
 
 
+def test_maps_with_a_rate_above_30_percent_end_below_half_a_percent():
+    for seed in range(20):
+        objects = random_notes(seed, count=600, dots=0.0)
+        times_s = objects["notes"]["beat"] * 0.4
+        before = count_swings(objects["notes"], times_s)
+        repaired = repair_parity(objects, times_s)
+        after = count_swings(repaired.objects["notes"], times_s)
+        assert before.violations / before.swings > 0.3
+        assert after.violations / after.swings <= 0.005
+        for name in ("beat", "x", "y", "color", "fake"):
+            assert np.array_equal(repaired.objects["notes"][name], objects["notes"][name])
+
+
 def test_random_maps_can_be_played_afterwards():
     for seed in range(20):
         objects = random_notes(seed) if seed % 2 else random_objects(seed)
