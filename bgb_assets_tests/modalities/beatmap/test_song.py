@@ -1,3 +1,7 @@
+import gzip
+import json
+
+from bgb_assets.modalities.beatmap import raw
 from bgb_assets.modalities.beatmap.identities import song_hash
 from bgb_assets.modalities.beatmap.song import difficulty_json, read_song, song_identity, song_json
 from bgb_assets_tests.modalities.beatmap.map_files import NOTE_V3, difficulty_v3, info_v2, write_files
@@ -36,3 +40,29 @@ def test_equal_objects_give_equal_files(tmp_path):
     v2 = {"_version": "2.2.0", "_notes": [{"_time": 10, "_lineIndex": 1, "_cutDirection": 1}]}
     second = read_song(write_files(tmp_path / "b", files("Easy") | {"Easy.dat": v2}))
     assert difficulty_json(first.readable[0]) == difficulty_json(second.readable[0])
+
+
+def test_maps_that_no_server_knows_are_songs_of_their_own(tmp_path):
+    contents = [files("Easy") | {"Easy.dat": difficulty_v3(NOTE_V3 | {"b": beat})} for beat in range(3)]
+    songs = [read_song(write_files(tmp_path / str(number), held)) for number, held in enumerate(contents)]
+    assert len({song_identity(song) for song in songs}) == 3
+
+
+def test_the_song_hash_is_of_the_music_and_notes_not_of_the_files_in_the_folder(tmp_path):
+    wanted = song_identity(read_song(write_files(tmp_path / "as it was", files("Easy", "Hard"))))
+    # Names that Windows and Linux sort differently, files that Info does not name, another Info.
+    info = info_v2({("Standard", "Easy"): "b.dat", ("Standard", "Hard"): "A.dat"}, _songName="Other", _customData={})
+    held = {"Info.dat": info, "b.dat": difficulty_v3(NOTE_V3), "A.dat": difficulty_v3(NOTE_V3)}
+    held |= {"Stray.dat": b"not read", "autosaves/Easy.dat": difficulty_v3()}
+    assert song_identity(read_song(write_files(tmp_path / "renamed", held))) == wanted
+
+
+def test_the_clock_in_a_gzip_header_is_no_part_of_a_song(tmp_path):
+    def extracted(folder, clock_s):
+        held = {name: json.dumps(content).encode() for name, content in files("Easy", "Hard").items()}
+        return write_files(folder, {name: gzip.compress(content, mtime=clock_s) for name, content in held.items()})
+
+    first, second = (extracted(tmp_path / str(clock_s), clock_s) for clock_s in (0, 1_700_000_000))
+    assert (first / "Easy.dat").read_bytes() != (second / "Easy.dat").read_bytes()
+    assert raw.fingerprint(first) == raw.fingerprint(second)
+    assert song_identity(read_song(first)) == song_identity(read_song(second))
