@@ -49,6 +49,7 @@ MODALITY_STORAGE = {
     "splits",
     "groups",
     "pins",
+    "found_groups",
 }
 """What a modality may use of the storage: pure machinery, no store."""
 CONTRACTS = {"bgb_assets.modalities.contract", "bgb_assets.modalities.sources"}

@@ -24,6 +24,7 @@ from bgb_assets.runtime.errors import StoreError, UsageError
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.storage.atomic import sweep
 from bgb_assets.storage.digests import as_plain, sha256_json
+from bgb_assets.storage.found_groups import append_found, has_found
 from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.identity import IdentityParts
 from bgb_assets.storage.records import Record
@@ -105,10 +106,10 @@ class FanInRun:
             return self._run(force=force)
 
     def _run(self, *, force: bool) -> StageOutcome:
-        parts = self.identity()
-        held = None if force else self._lookup(self.stage.name, parts.digest())
         started = time.perf_counter()
-        record, called = (held, False) if held else self._build(parts, overwrite=force)
+        record, called = self._bring(force=force)
+        while self._pin_found(record):
+            record, called = self._bring(force=False)[0], True
         self._index(record)
         self.heads.move(self.head, record.identity)
         outcome = outcome_of(record, called=called, seconds=time.perf_counter() - started if called else 0.0)
@@ -116,6 +117,31 @@ class FanInRun:
         summary.add_stages([outcome])
         summary.save(summary_path(self.chain.store.layout, self.chain.modality.name))
         return outcome
+
+    def _bring(self, *, force: bool) -> tuple[Record, bool]:
+        """Return the wanted entry, and whether it was made here."""
+        parts = self.identity()
+        held = None if force else self._lookup(self.stage.name, parts.digest())
+        return (held, False) if held else self._build(parts, overwrite=force)
+
+    def _pin_found(self, record: Record) -> bool:
+        """Append the groups that the entry found to the pins; return whether those, and so its identity, changed."""
+        directory = self.chain.store.directory(record)
+        if not self.stage.pins or not has_found(directory):
+            return False
+        self._index(record)
+        layout, name = self.chain.store.layout, self.chain.modality.name
+        lock = layout.state / "pins" / f"{name}.lock"
+        return append_found(directory, layout.pins(name), self._splits_in_use(), lock)
+
+    def _splits_in_use(self) -> Mapping[str, int]:
+        """Return group -> split of the manifest that the head points to; empty where there is none."""
+        # Imports pyarrow, which the start of a command does not need.
+        from bgb_assets.storage.manifest import splits_of_groups
+
+        head = self.heads.get(self.head)
+        record = self._lookup(self.stage.name, head.identity) if head else None
+        return splits_of_groups(self.chain.store.directory(record)) if record else {}
 
     @property
     def _upload_sources(self) -> list[str]:

@@ -3,9 +3,10 @@
 Belongs here: members and their views. Does not belong here: running a fan-in (`engine.fan_in`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bgb_assets.chain import Chain
 from bgb_assets.engine.walk import Walker, WalkTask, declared_files, is_evicted
@@ -65,7 +66,7 @@ class FanInInputs:
 
 
 class _Entries(Mapping[str, EntryView]):
-    """The entries of one member; directories are made when they are asked for."""
+    """The entries of one member; a directory is made when it is asked for, not when a facet is."""
 
     def __init__(self, inputs: FanInInputs, upload: UploadRecord, records: Mapping[str, Record], space: Path) -> None:
         self._inputs = inputs
@@ -76,15 +77,37 @@ class _Entries(Mapping[str, EntryView]):
     def __getitem__(self, source: str) -> EntryView:
         record = self._records[source]
         directory = self._space / source
-        if not directory.exists():
-            self._inputs.linked(self._upload, source, record, directory)
-        return _view(self._inputs.chain.store, record, directory)
+        return _LinkedView(
+            _view(self._inputs.chain.store, record, directory),
+            lambda: self._inputs.linked(self._upload, source, record, directory),
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)
 
     def __len__(self) -> int:
         return len(self._records)
+
+
+class _LinkedView(EntryView):
+    """A view whose directory is linked when it is first asked for: of evicted bytes, they are made anew for that.
+
+    A type of its own, and derived, because stage functions read plain attributes of an `EntryView`.
+    """
+
+    def __init__(self, view: EntryView, link: Callable[[], Path]) -> None:
+        # Past the frozen type's own way of setting fields; the one that is left out arrives at `__getattr__`.
+        self.__dict__.update({name: value for name, value in vars(view).items() if name != "directory"})
+        self.__dict__["_linked"] = (view.directory, link)
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "directory":
+            raise AttributeError(name)
+        directory, link = self.__dict__["_linked"]
+        if not directory.exists():
+            link()
+        self.__dict__["directory"] = directory
+        return directory
 
 
 def members_of(chain: Chain, stage: Stage, uploads: Sequence[UploadRecord]) -> FanInInputs:

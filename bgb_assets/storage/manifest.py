@@ -162,6 +162,13 @@ def read_counts(directory: Path) -> dict[str, Any]:
     return counts
 
 
+def splits_of_groups(directory: Path) -> dict[str, int]:
+    """Return group -> split code of a manifest, for the groups with a row that has one."""
+    rows = read_rows(directory, ["group", "split"])
+    pairs = zip(_values(rows, "group"), _values(rows, "split"), strict=True)
+    return {group: split for group, split in pairs if split != NONE}
+
+
 def _values(rows: pa.Table, name: str) -> list[Any]:
     values: list[Any] = rows.column(name).to_pylist()
     return values

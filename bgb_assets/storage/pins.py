@@ -1,8 +1,9 @@
 """Decisions that were committed to files, and how they meet new uploads.
 
 `data/pins/<modality>/` holds small JSON files that belong into version control: `splits.json` (group -> split, in the
-order of pinning), `folds.json` (group -> fold) and `groups.json` (pairs of groups found to be one). They are inputs of
-the manifest: what was decided once stays decided, and a merge across splits is reported, never silently moved.
+order of pinning), `folds.json` (group -> fold), `groups.json` (pairs of groups found to be one) and `not_same.json`
+(pairs that a person says are not one, whatever was found). They are inputs of the manifest: what was decided once
+stays decided, and a merge across splits is reported, never silently moved.
 
 Belongs here: the files and the rules of precedence. Does not belong here: the hash split and the dealer (`splits`),
 finding pairs (a modality).
@@ -10,7 +11,7 @@ finding pairs (a modality).
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bgb_assets.storage.atomic import write_bytes
 from bgb_assets.storage.groups import merge
 from bgb_assets.storage.splits import NONE, SPLIT_NAMES, TEST, SplitParams, split_code, split_of
 
-SPLITS_FILE, FOLDS_FILE, GROUPS_FILE = "splits.json", "folds.json", "groups.json"
+SPLITS_FILE, FOLDS_FILE, GROUPS_FILE, NOT_SAME_FILE = "splits.json", "folds.json", "groups.json", "not_same.json"
 _VERSION = 1
 
 
@@ -30,12 +31,24 @@ class Pins:
     Attributes:
         splits: Group -> split code; the order of the keys is the order of pinning.
         folds: Group -> fold.
-        pairs: Pairs of groups that are one, in the order of finding.
+        pairs: Pairs of groups that were found to be one, in the order of finding.
+        not_same: Pairs of groups that are not one although they are found to be. A chain of other pairs may still
+            connect them.
     """
 
     splits: Mapping[str, int] = field(default_factory=dict)
     folds: Mapping[str, int] = field(default_factory=dict)
     pairs: tuple[tuple[str, str], ...] = ()
+    not_same: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def same(self) -> tuple[tuple[str, str], ...]:
+        """The pairs that count."""
+        return tuple(pair for pair in self.pairs if not self.denies(*pair))
+
+    def denies(self, left: str, right: str) -> bool:
+        """Say whether a person said that two groups are not one."""
+        return (left, right) in self.not_same or (right, left) in self.not_same
 
 
 @dataclass(frozen=True, order=True)
@@ -82,7 +95,7 @@ def decide(
         pins: What was decided earlier.
         params: Shares of the splits.
     """
-    merged = merge(groups, pins.pairs)
+    merged = merge(groups, pins.same)
     winners = {name: split_of(modality, name, params) for name in set(merged.values())}
     for group in reversed([group for group in pins.splits if group in merged]):
         winners[merged[group]] = pins.splits[group]
@@ -104,7 +117,30 @@ def extend(pins: Pins, splits: Mapping[str, int], pairs: Iterable[tuple[str, str
     new_splits = {group: splits[group] for group in sorted(splits) if group not in pins.splits}
     known = {tuple(sorted(pair)) for pair in pins.pairs}
     new_pairs = sorted({(min(pair), max(pair)) for pair in pairs} - known)
-    return Pins({**pins.splits, **new_splits}, pins.folds, (*pins.pairs, *new_pairs))
+    return replace(pins, splits={**pins.splits, **new_splits}, pairs=(*pins.pairs, *new_pairs))
+
+
+def adopt(pins: Pins, pairs: Iterable[tuple[str, str]], splits: Mapping[str, int], before: Mapping[str, int]) -> Pins:
+    """Return the pins with pairs that were just found, and with the split of every group in them.
+
+    A group that was there before keeps its split and is pinned ahead of the newcomers, which take the split of
+    the group they join: of its earliest-pinned member, else of its smallest name.
+
+    Args:
+        pins: What was decided earlier.
+        pairs: Pairs of groups found to be one.
+        splits: The split of each group in `pairs` as long as it is a group of its own.
+        before: Group -> split of the manifest that was in use until now, by the names that groups had in it.
+    """
+    found = sorted({(min(pair), max(pair)) for pair in pairs})
+    named = sorted({group for pair in found for group in pair})
+    names_before = merge(named, pins.same)
+    earlier = {group: before.get(names_before[group], NONE) for group in named}
+    pins = extend(pins, {group: split for group, split in earlier.items() if split != NONE}, found)
+    merged = merge([*named, *pins.splits], pins.same)
+    winners = {merged[group]: splits[group] for group in reversed(named)}
+    winners |= {merged[group]: pins.splits[group] for group in reversed(list(pins.splits))}
+    return extend(pins, {group: winners[merged[group]] for group in named})
 
 
 def read_pins(directory: Path) -> Pins:
@@ -115,16 +151,20 @@ def read_pins(directory: Path) -> Pins:
     """
     splits = _read_pairs(directory / SPLITS_FILE, str)
     folds = _read_pairs(directory / FOLDS_FILE, int)
-    pairs = _read_pairs(directory / GROUPS_FILE, str)
+    pairs, not_same = (_read_pairs(directory / name, str) for name in (GROUPS_FILE, NOT_SAME_FILE))
     return Pins(
         {group: split_code(name) for group, name in _unique(directory / SPLITS_FILE, splits).items()},
         _unique(directory / FOLDS_FILE, folds),
         tuple(pairs),
+        tuple(not_same),
     )
 
 
 def write_pins(directory: Path, pins: Pins) -> None:
-    """Write the pin files, one pin a line so that a commit shows what was added; nothing pinned writes no file."""
+    """Write the pin files, one pin a line so that a commit shows what was added; nothing pinned writes no file.
+
+    What only a person writes, `not_same.json`, is left alone.
+    """
     named = [(group, SPLIT_NAMES[code]) for group, code in pins.splits.items()]
     for name, pairs in ((SPLITS_FILE, named), (FOLDS_FILE, list(pins.folds.items())), (GROUPS_FILE, list(pins.pairs))):
         if pairs:

@@ -35,11 +35,16 @@ def test_directory_is_made_when_it_is_asked_for(chain, tmp_path: Path) -> None:
     inputs = members_of(chain, chain.modality.stage("tokens"), uploads(chain))
     members = inputs.open(tmp_path / "space")
     entry = members[1].entries["notes"]
+    assert entry.facets, "a facet needs no directory"
+    assert not (tmp_path / "space").exists()
+    assert entry.directory == tmp_path / "space" / "toy_00001" / "notes"
     assert [path.name for path in (tmp_path / "space").iterdir()] == ["toy_00001"]
     assert json.loads((entry.directory / "notes.json").read_text())["words"]
     assert (chain.store.root / entry.location / "notes.json").is_file()
     assert members[1].entries["notes"].directory == entry.directory, "once more is the same"
     assert (list(members[0].entries), len(members[0].entries), members[0].labels) == (["notes"], 1, {})
+    with pytest.raises(AttributeError, match="directories"):
+        _ = entry.directories
     with pytest.raises(KeyError):
         members[0].entries["raw"]
 

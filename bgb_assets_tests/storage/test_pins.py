@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgb_assets.runtime.errors import ConfigError
-from bgb_assets.storage.pins import Move, Pins, decide, extend, read_pins, write_pins
+from bgb_assets.storage.pins import Move, Pins, adopt, decide, extend, read_pins, write_pins
 from bgb_assets.storage.splits import NONE, TEST, TRAIN, VAL, SplitParams, leaks, split_of
 
 PARAMS = SplitParams()
@@ -91,6 +91,70 @@ def test_pins_only_ever_grow_and_survive_the_files(tmp_path_factory, old, new, p
     found = read_pins(directory)
     assert found == pins
     assert list(found.splits) == list(pins.splits)
+
+
+def test_what_is_not_the_same_does_not_merge_and_stays_in_its_file(tmp_path):
+    (tmp_path / "not_same.json").write_text('{"version": 1, "pins": [["b", "a"]]}')
+    pins = extend(read_pins(tmp_path), {}, [("a", "b"), ("b", "c")])
+    assert pins.same == (("b", "c"),)
+    assert pins.denies("a", "b")
+    assert not pins.denies("a", "c")
+    assert decide("m", ["a", "b", "c"], [NONE] * 3, pins, PARAMS).groups == ("a", "b", "b")
+    write_pins(tmp_path, pins)
+    assert read_pins(tmp_path) == pins
+    assert (tmp_path / "not_same.json").read_text() == '{"version": 1, "pins": [["b", "a"]]}'
+
+
+def test_newcomers_take_the_split_of_the_group_that_was_there():
+    pins = adopt(Pins(), [("a", "z")], {"a": TRAIN, "z": TEST}, before={"z": TEST, "other": VAL})
+    assert (dict(pins.splits), list(pins.splits), pins.pairs) == ({"z": TEST, "a": TEST}, ["z", "a"], (("a", "z"),))
+
+
+def test_two_newcomers_take_the_split_of_the_smaller_name():
+    assert adopt(Pins(), [("b", "a")], {"a": VAL, "b": TEST}, {}).splits == {"a": VAL, "b": VAL}
+
+
+def test_two_that_were_there_keep_their_pins_and_the_decision_says_what_follows():
+    before = {"a": TRAIN, "b": TEST, "c": VAL}
+    pins = adopt(Pins(), [("a", "b"), ("a", "c")], before, before)
+    assert pins.splits == before
+    decision = decide("m", ["a", "b", "c"], [NONE] * 3, pins, PARAMS)
+    assert decision.splits == (TRAIN, NONE, TRAIN), "nothing moves from test into train"
+    assert decision.conflicts == (False, True, False)
+    assert decision.moves == (Move("c", "a", "val", "train"),)
+
+
+def test_a_group_with_older_pins_takes_the_newcomer_in():
+    old = Pins({"m": VAL, "n": VAL}, pairs=(("m", "n"),))
+    pins = adopt(old, [("a", "n")], {"a": TRAIN, "n": VAL}, {"m": VAL})
+    assert pins.splits == {"m": VAL, "n": VAL, "a": VAL}
+    assert adopt(pins, [("n", "a")], {"a": VAL, "n": VAL}, {"a": VAL}) == pins, "once more is the same"
+
+
+def test_a_pair_written_by_hand_lends_its_split_under_its_merged_name():
+    pins = adopt(Pins(pairs=(("a", "b"),)), [("b", "c")], {"b": TEST, "c": TRAIN}, before={"a": TEST})
+    assert pins.splits == {"b": TEST, "c": TEST}
+
+
+@given(st.lists(st.lists(st.tuples(NAMES, NAMES), max_size=4), max_size=5))
+def test_a_growing_corpus_never_moves_out_of_test(rounds):
+    """Every round finds pairs; what was in use before keeps its split, is moved to test, or is left out."""
+    pins, in_use = Pins(), dict.fromkeys([], 0)
+    for number, pairs in enumerate(rounds):
+        groups = sorted({f"g{i}" for i in range(4 * number + 4)} | {name for pair in pairs for name in pair})
+        alone = decide("m", groups, [NONE] * len(groups), pins, PARAMS)
+        pins = adopt(pins, pairs, _without_conflicts(groups, alone.splits), in_use)
+        decision = decide("m", groups, [NONE] * len(groups), pins, PARAMS)
+        assert leaks(decision.groups, decision.splits) == {}
+        for name, split in in_use.items():
+            now = {decision.splits[i] for i, group in enumerate(groups) if group == name}
+            if split == TEST:
+                assert now <= {TEST, NONE}, name
+        in_use = {g: s for g, s in zip(decision.groups, decision.splits, strict=True) if s != NONE}
+
+
+def _without_conflicts(groups, splits):
+    return {g: by_hash(g) if s == NONE else s for g, s in zip(groups, splits, strict=True)}
 
 
 def test_no_files_pin_nothing(tmp_path):

@@ -22,6 +22,7 @@ MODALITY = Modality(
     tables=f"{_HERE}.schemas:TABLES",
     synth=f"{_HERE}.synth:synth",
     pictures=f"{_HERE}.report:pictures",
+    file_pictures=f"{_HERE}.report_map:pictures_of_map",
     variants=VARIANTS,
     default_variant="tiny",
     stages=(
@@ -38,11 +39,11 @@ MODALITY = Modality(
         Stage(
             name="cache",
             run=f"{_HERE}.cache:run",
-            code_version="1",
-            description="The song's audio decoded once: mono PCM16 WAV at 22,050 Hz.",
+            code_version="2",
+            description="The song's audio decoded once: mono PCM16 WAV at 22,050 Hz, and what it is recognised by.",
             params=CacheParams(),
             reads=(Reads("raw", facets=("audio",)), Reads("upload", facets=(), files=("@audio",))),
-            publishes=("wav",),
+            publishes=("wav", "landmarks"),
             kinds=("wav",),
         ),
         Stage(
@@ -52,7 +53,7 @@ MODALITY = Modality(
             description="Mel spectrogram and onset strength on the song's own beats, one file per tempo map.",
             params=FeatureParams(),
             reads=(
-                Reads("cache", facets=("wav",), files=("*",)),
+                Reads("cache", facets=("wav",), files=("audio.*",)),
                 Reads("raw", facets=("tempo",), files=("tempo.json",)),
             ),
             publishes=("mel", "onset"),
@@ -74,12 +75,13 @@ MODALITY = Modality(
         Stage(
             name="manifest",
             run=f"{_HERE}.manifest:run",
-            code_version="1",
+            code_version="2",
             description="Every difficulty of every song: group, split, reason where it is left out, exact counts.",
             params=ManifestParams(),
             reads=(
                 Reads("upload", facets=("facts",)),
                 Reads("raw", facets=("audio", "song", "meta"), files=("song.json",)),
+                Reads("cache", facets=("landmarks",), files=("landmarks.npy",)),
                 Reads("features", facets=("mel",)),
                 Reads("notes", facets=("notes",), files=("*.parquet",)),
             ),
@@ -91,6 +93,7 @@ MODALITY = Modality(
                 "schema": f"{_HERE}.manifest:audit_schema",
                 "counts": "bgb_assets.storage.audits:counts",
                 "leakage": "bgb_assets.storage.audits:leakage",
+                "recordings": f"{_HERE}.manifest_groups:audit_recordings",
             },
         ),
         Stage(

@@ -1,7 +1,8 @@
 """Stage `cache`: the slow decode of a song, done once, into a mono PCM16 WAV that features can map.
 
 Belongs here: decoding, downmix, resampling, the gain. Does not belong here: what the sound means
-(`spectrogram.py`), the recording's identity (`audio_identity.py`). Next in the flow: `features.py`.
+(`spectrogram.py`), the identity of the file (`audio_identity.py`), how its landmarks are found (`landmarks.py`).
+Next in the flow: `features.py`.
 
 The decoded song passes through in blocks, so that an hour of audio takes no more memory than a minute: first
 into an unnamed spool file of float32 while the peak is found, then scaled into the WAV.
@@ -22,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.beatmap import ogg
-from bgb_assets.modalities.beatmap.canonical_wav import PCM_PEAK, write_pcm16
+from bgb_assets.modalities.beatmap.canonical_wav import PCM_PEAK, map_pcm16, write_pcm16
+from bgb_assets.modalities.beatmap.landmarks import LANDMARKS_FILE, find_landmarks, landmarks_digest
 from bgb_assets.modalities.contract import StageResult
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput
@@ -72,7 +74,7 @@ class Spooled:
 
 
 def run(inputs: Mapping[str, Path], params: CacheParams, out: Path) -> StageResult:
-    """Decode the one audio file below `inputs["upload"]` into `audio.wav` and `audio.json`.
+    """Decode the one audio file below `inputs["upload"]` into `audio.wav`, `audio.json` and `landmarks.npy`.
 
     `audio.wav` is scaled so that its peak is 32,767: decoded Vorbis often exceeds 1.0, and clipping it costs
     several dB. `gain` in `audio.json` is the factor, so that `pcm / gain` is the decoded amplitude.
@@ -91,11 +93,13 @@ def run(inputs: Mapping[str, Path], params: CacheParams, out: Path) -> StageResu
         write_pcm16(out / WAV_FILE, params.rate_hz, blocks)
     facts = _facts(params.rate_hz, spooled, gain, blocks)
     (out / FACTS_FILE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    landmarks = find_landmarks(map_pcm16(out / WAV_FILE)[1])
+    np.save(out / LANDMARKS_FILE, landmarks.astype("<u8", copy=False))
     truncated = _is_truncated(path, source, spooled)
     described = {"codec": source.codec, "source_rate_hz": source.rate_hz, "source_channels": source.channels}
     return StageResult(
-        facets={"wav": digest.hexdigest()},
-        metadata={**facts, **described, "truncated": truncated},
+        facets={"wav": digest.hexdigest(), "landmarks": landmarks_digest(landmarks)},
+        metadata={**facts, **described, "truncated": truncated, "landmarks": len(landmarks)},
         warnings=_warnings(source, spooled, truncated),
     )
 

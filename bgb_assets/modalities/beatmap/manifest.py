@@ -1,17 +1,27 @@
 """Stage manifest: all difficulties of all songs with group, split and reason, and the note tables in a few files.
 
-Belongs here: the stage's functions and its files. Does not belong here: the rows (`manifest_rows`), the rules
-(`filters`), the formats (`storage.manifest`, `storage.tables`). Next in the flow: `tokens` reads the rows.
+Belongs here: the stage's functions and its files. Does not belong here: the rows (`manifest_rows`), the same recording
+in other encodes (`manifest_groups`), the rules (`filters`), the formats (`storage.manifest`, `storage.tables`). Next
+in the flow: `tokens` reads the rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bgb_assets.modalities.beatmap.manifest_groups import (
+    SameRecording,
+    describe,
+    find_recordings,
+    is_landmarks,
+    plan_landmarks,
+    run_landmarks,
+    splits_of,
+)
 from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
 from bgb_assets.modalities.beatmap.manifest_rows import MODALITY, ROWS, make_rows, read_difficulties
 from bgb_assets.modalities.beatmap.schemas import TABLES
@@ -20,6 +30,7 @@ from bgb_assets.modalities.contract import FanIn, Member, PartPlan, StageResult
 from bgb_assets.storage.audits import schemas
 from bgb_assets.storage.compaction import Weighted
 from bgb_assets.storage.digests import sha256_json, sha256_pairs
+from bgb_assets.storage.found_groups import write_found
 from bgb_assets.storage.groups import merge, merged_members
 from bgb_assets.storage.manifest import write_manifest
 from bgb_assets.storage.pins import Decision, Pins, read_pins
@@ -50,13 +61,13 @@ def compacted_schemas() -> dict[str, pa.Schema]:
 
 
 def plan(fan_in: FanIn, params: ManifestParams) -> Mapping[str, PartPlan]:
-    """Name the table files and the songs in each; songs with equal rows are written once."""
+    """Name the files of tables and landmarks and the songs in each; songs with equal rows are written once."""
     stands_for = _stands_for(fan_in.members)
     members: dict[str, list[Weighted]] = {table: [] for table in TABLES}
     for member in fan_in.members:
         if member.key not in stands_for:
             _weigh(member, members)
-    return {
+    tables = {
         name: PartPlan(
             facets={"members": group.digest},
             params={"table": table_of(name), "rows_per_group": params.rows_per_group},
@@ -64,10 +75,13 @@ def plan(fan_in: FanIn, params: ManifestParams) -> Mapping[str, PartPlan]:
         )
         for name, group in plan_parts(members, min(params.file_bytes, params.max_file_bytes)).items()
     }
+    return {**tables, **plan_landmarks(fan_in.members, params.max_file_bytes)}
 
 
 def run_part(name: str, fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
-    """Write one table file with the rows of the members, and its index."""
+    """Write one file with the rows, or the landmarks, of the members, and its index."""
+    if is_landmarks(name):
+        return run_landmarks(fan_in.members, out)
     table = table_of(name)
     schema = compacted_schemas()[table]
     rows = ((member.key, _rows(member, table, schema)) for member in fan_in.members)
@@ -78,6 +92,9 @@ def run_part(name: str, fan_in: FanIn, params: ManifestParams, out: Path) -> Sta
 def run(fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
     """Write `rows.parquet`, `manifest.json`, `songs.parquet`, `tables.json` and `tables_index.parquet`.
 
+    Recordings that sound the same and are not pinned as one are listed in `manifest.json`; with `group_by`
+    `"fingerprint"` in `found_groups.json` too, from where the engine pins them and calls again.
+
     Raises:
         ContractError: A group is in two splits, or a row breaks another promise of `storage.manifest`.
         ConfigError: A pin file or a source's score or split cannot be used.
@@ -85,20 +102,25 @@ def run(fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
     members = {member.key: member for member in fan_in.members}
     stands_for = _stands_for(fan_in.members)
     hashes = {key: member.entries["raw"].facets["song"] for key, member in members.items()}
-    listing = write_listing(out, fan_in.parts, {"song_hash": hashes}, stands_for)
+    tables_made = {name: part for name, part in fan_in.parts.items() if not is_landmarks(name)}
+    landmarks_made = [part for name, part in sorted(fan_in.parts.items()) if is_landmarks(name)]
+    listing = write_listing(out, tables_made, {"song_hash": hashes}, stands_for)
     with Tables(out, fan_in.root) as tables:
         difficulties = read_difficulties(tables, fan_in.members, stands_for)
-    pins = read_pins(fan_in.pins)
+    pins = _pins(fan_in.pins, params)
     rows, decision = make_rows(difficulties, members, pins, params.filters, params.split, params.official_share)
     songs = write_songs(out, fan_in.members)
-    notes = {"songs": songs, **_merge_notes(rows, decision, pins)}
+    found = find_recordings(landmarks_made, pins)
+    _list_found(out, found, rows, params)
+    recordings = describe(found, rows)
+    notes = {"songs": songs, "recordings": recordings, **_merge_notes(rows, decision, pins)}
     manifest = write_manifest(out, rows, where=WHERE, schema=ROWS, params=params, classes=CLASSES, notes=notes)
     return StageResult(
         facets={"rows": manifest["digests"]["rows"], "tables": _tables_digest(listing)},
         metadata={
             name: manifest[name] for name in ("rows", "included", "excluded", "reasons", "splits", "classes", "songs")
         },
-        warnings=tuple(_move_warnings(decision)),
+        warnings=(*_move_warnings(decision), *_straddle_warnings(recordings["straddling"])),
     )
 
 
@@ -142,9 +164,21 @@ def _size_warnings(name: str, summary: PartSummary, params: ManifestParams) -> I
         yield f"{name}: {summary.bytes} bytes are more than max_file_bytes {params.max_file_bytes}"
 
 
+def _pins(directory: Path, params: ManifestParams) -> Pins:
+    """Return what is pinned; pairs that sound the same are none of it where only equal audio makes a group."""
+    pins = read_pins(directory)
+    return pins if params.group_by == "fingerprint" else replace(pins, pairs=())
+
+
+def _list_found(out: Path, found: Sequence[SameRecording], rows: pa.Table, params: ManifestParams) -> None:
+    if params.group_by == "fingerprint":
+        pairs = [(pair.first, pair.second) for pair in found]
+        write_found(out, pairs, splits_of(rows, {name for pair in pairs for name in pair}, params.split))
+
+
 def _merge_notes(rows: pa.Table, decision: Decision, pins: Pins) -> dict[str, Any]:
     """Return what was merged and moved, for `manifest.json`."""
-    merged = merged_members(merge(_groups(rows), pins.pairs))
+    merged = merged_members(merge(_groups(rows), pins.same))
     return {"merged_groups": merged, "moved": [asdict(move) for move in decision.moves]}
 
 
@@ -158,6 +192,15 @@ def _move_warnings(decision: Decision) -> Iterator[str]:
         yield f"group {move.group!r} was pinned to {move.pinned} and is in {move.split} now, as part of {move.merged!r}"
     if conflicts := sum(decision.conflicts):
         yield f"{conflicts} difficulties are left out as split_conflict: pin or source disagrees with the group"
+
+
+def _straddle_warnings(straddling: Sequence[Sequence[str]]) -> Iterator[str]:
+    if straddling:
+        first, second, in_first, in_second = straddling[0]
+        yield (
+            f"{len(straddling)} pairs of recordings sound the same and lie in different splits, "
+            f"such as {first!r} ({in_first}) and {second!r} ({in_second})"
+        )
 
 
 def _tables_digest(listing: Mapping[str, Any]) -> str:

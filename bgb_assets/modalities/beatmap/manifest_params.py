@@ -17,6 +17,8 @@ class ManifestParams:
     Attributes:
         filters: Which difficulties are left out.
         split: Shares of the splits.
+        group_by: What a group is: `"audio"`, one sound file whatever its tags, or `"fingerprint"`, also the same
+            recording in other encodes.
         official_share: Share of the sampling weight for official songs where there are others too.
         file_bytes: Size of a table file. One more song writes one such file of each table again, so that this is
             far below the bound.
@@ -26,6 +28,7 @@ class ManifestParams:
 
     filters: FilterParams = field(default_factory=FilterParams)
     split: SplitParams = field(default_factory=SplitParams)
+    group_by: Literal["audio", "fingerprint"] = "fingerprint"
     official_share: float = 0.2
     file_bytes: int = 8_000_000
     max_file_bytes: int = 1_000_000_000

@@ -128,7 +128,7 @@ def test_one_decode_is_counted_and_the_spool_is_no_output(tmp_path):
     with monitoring.counting() as counts:
         _, out = run_cache_of(tone(0.1), tmp_path / "a")
     assert counts == {"decodes": 1}
-    assert sorted(path.name for path in out.iterdir()) == ["audio.json", "audio.wav"]
+    assert sorted(path.name for path in out.iterdir()) == ["audio.json", "audio.wav", "landmarks.npy"]
 
 
 def test_a_truncated_ogg_is_used_and_flagged(tmp_path):
