@@ -172,10 +172,10 @@ def _readers(defaults: Any, names: tuple[str, ...]) -> dict[str, type]:
 
 
 def _read(name: str, text: str, kind: type) -> Any:
-    """Return an option's value; a flag may stand alone."""
+    """Return the value of an option."""
     try:
         if kind is bool:
-            return {"": True, "true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
                 text.lower()
             ]
         if kind is tuple:
