@@ -15,6 +15,7 @@ from bgb_assets.runtime.executor import InProcessExecutor
 from bgb_assets.runtime.settings import load_settings
 from bgb_assets_tests import toy
 from bgb_assets_tests.driving import everything
+from bgb_assets_tests.toy_source import Shelf
 
 MakeChain = Callable[..., Chain]
 
@@ -63,6 +64,15 @@ def inbox(data_root: Path) -> Path:
     toy.write_upload(data_root / "inbox" / "toy" / "second", "5 6 7", "three")
     toy.write_upload(data_root / "inbox" / "toy" / "third", "8 9 10 11", None)
     return data_root / "inbox" / "toy"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """A source of three toy uploads."""
+    shelf = Shelf(tmp_path / "shelf")
+    for name, numbers in (("a", "1 2 3"), ("b", "4 5"), ("c", "6 7 8 9")):
+        shelf.put(name, {"a.txt": numbers, "b.txt": f"word {name}"})
+    return shelf
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """A whole source of uploads that takes milliseconds: a folder with a list of offers and their files.
 
 For tests of the machinery, of any modality. `Shelf` fills the folder; `source` is the function of an entry point. Every
-call of `plan` and `fetch` leaves a line in `calls`, whichever thread or process made it. An offer asks for trouble by
-a file `trouble/<path>` that holds `bad` (BadInput), `later` (SourceError), `bug` (another exception), `kill` (the process
-dies), `full` (no space left), `link` (a link is written), `nothing` (no file is), `stall` (waits until it is killed,
-after it wrote `stalled`).
+call of `plan` and `fetch` leaves a line in `calls`, whichever thread or process made it. An offer asks for trouble by a
+file `trouble/<path>` that holds `bad` (BadInput), `later` (SourceError), `bug` (another exception), `kill` (the process
+dies), `full` (no space left), `link` (a link is written), `nothing` (no file is), `slow` (it takes a moment), `stall`
+(waits until it is killed, after it wrote `stalled`).
 
 Belongs here: the source and how to fill it. Does not belong here: fixtures (`conftest`), the uploads (`toy`).
 """
@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bgb_assets.chain import Chain
+from bgb_assets.engine.landing import SourceReport
+from bgb_assets.engine.sources import SourceIngest
 from bgb_assets.modalities.sources import Offer
 from bgb_assets.runtime.errors import BadInput, SourceError, UsageError
 
@@ -67,6 +70,8 @@ class FolderSource:
             os.kill(os.getpid(), signal.SIGKILL)
         if word == "full":
             raise OSError(errno.ENOSPC, "No space left on device")
+        if word == "slow":
+            time.sleep(0.2)
         if word == "link":
             (out / "link").symlink_to(self.folder)
         if word == "stall":
@@ -138,6 +143,20 @@ class Shelf:
 
     def _save(self) -> None:
         (self.folder / "offers.json").write_text(json.dumps(list(self.offers.values())))
+
+
+def installed(site: Path, modality: str) -> Path:
+    """Write a package's metadata that registers the source for a modality; return the folder for `sys.path`."""
+    info = site / "shelf-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[bgb_assets.sources]\n{modality}:{PREFIX} = {__name__}:source\n")
+    return site
+
+
+def ingest(chain: Chain, shelf: Shelf, *, limit: int | None = None, processes: bool = False) -> SourceReport:
+    """Bring the upload records in line with a shelf."""
+    return SourceIngest(chain, PREFIX, FolderSource(shelf.folder, processes=processes)).run(limit=limit)
 
 
 def _note(folder: Path, line: str) -> None:

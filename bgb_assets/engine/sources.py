@@ -111,11 +111,12 @@ class SourceIngest:
     def _offers(self, ledger: Ledger, work: Path) -> Iterator[Offer]:
         """Yield what the source has, then what an earlier ingest accepted and could not have."""
         offered = set()
+        left = list(self._taken.all())  # now: what this ingest takes comes and goes meanwhile
         with closed_after(self.source.plan(dict(ledger.held), work)) as plan:
             for offer in plan:
                 offered.add(offer.path)
                 yield checked(offer, self.prefix)
-        yield from (offer for offer in list(self._taken.all()) if offer.path not in offered)
+        yield from (offer for offer in left if offer.path not in offered)
 
     def _task(self, offer: Offer, key: str) -> Task:
         return Task(key, FetchTask(self._layout.root, self._name, self.source, offer, self._work))

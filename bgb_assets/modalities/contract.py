@@ -313,7 +313,8 @@ def _check_modality(modality: Modality) -> None:
             f"{where}: default variant {modality.default_variant!r} is not in {tuple(modality.variants)!r}"
         )
     named = (modality.discover, modality.fingerprint, modality.cost_bytes, modality.tables, modality.synth)
-    for text in (*named, *([] if modality.pictures is None else [modality.pictures])):
+    optional = (text for text in (modality.pictures, modality.file_pictures) if text is not None)
+    for text in (*named, *optional):
         _check_import_string(where, text)
     published = {UPLOAD: (*modality.upload_facets, "facts")}
     for stage in modality.stages:

@@ -1,5 +1,6 @@
 """Removing one upload: its files and record, and with a purge every byte that was made from it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,12 @@ from bgb_assets.engine.removal import remove_upload
 from bgb_assets.runtime.errors import StoreError, UsageError
 from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.store import in_use
+from bgb_assets.storage.uploads import Uploads
 from bgb_assets_tests import toy
 from bgb_assets_tests.conftest import MakeChain
 from bgb_assets_tests.driving import everything
+from bgb_assets_tests.toy_source import Shelf
+from bgb_assets_tests.toy_source import ingest as fetch
 
 
 @pytest.fixture
@@ -74,3 +78,43 @@ def test_purge_waits_for_no_run_but_refuses_beside_one(inbox: Path, make_chain: 
 def test_unknown_upload_is_a_wrong_use(inbox: Path, make_chain: MakeChain) -> None:
     with pytest.raises(UsageError, match="'three'"):
         remove_upload(make_chain(), "three", purge=False)
+
+
+def blobs(root: Path) -> set[str]:
+    return {path.name for path in (root / "raw" / "blobs").glob("*/*")}
+
+
+def test_removed_upload_of_a_source_is_not_fetched_again_until_it_is_let_in(
+    shelf: Shelf, data_root: Path, make_chain: MakeChain
+) -> None:
+    shelf.put("a", document={"x": 1})
+    fetch(make_chain(), shelf)
+    before = blobs(data_root)
+    assert remove_upload(make_chain(), "shelf.a", purge=False).files == 0
+    assert blobs(data_root) == before, "the bytes stay for prune"
+    assert not list((data_root / "raw" / "documents").rglob("*.json"))
+    shelf.put("a", version="2")
+    shelf.calls()
+    report = fetch(make_chain(), shelf)
+    assert "it was removed by hand; `bgb quarantine retry toy shelf.a` lets" in report.refused["shelf.a"]
+    assert (shelf.fetched(), make_chain().uploads.keys()) == ([], ["shelf.b", "shelf.c"])
+    (row,) = make_chain().quarantine.rows()
+    make_chain().quarantine.remove(row.identity)
+    assert fetch(make_chain(), shelf).new == ("shelf.a",)
+
+
+def test_purge_erases_fetched_bytes_that_nothing_else_holds(
+    shelf: Shelf, data_root: Path, make_chain: MakeChain
+) -> None:
+    shelf.put("b", {"a.txt": "4 5", "b.txt": "word a"}, version="2")
+    fetch(make_chain(), shelf)
+    everything(make_chain())
+    shared = make_chain().uploads.require("shelf.b").blobs
+    removed = make_chain().uploads.require("shelf.a").blobs
+    # A record of another modality counts as well.
+    other = replace(make_chain().uploads.require("shelf.c"), modality="other")
+    Uploads(data_root / "uploads" / "other").put(other)
+    assert remove_upload(make_chain(), "shelf.a", purge=True).files == 1
+    assert blobs(data_root) & set(removed.values()) == {shared["b.txt"]}
+    assert remove_upload(make_chain(), "shelf.c", purge=True).files == 0
+    assert set(other.blobs.values()) <= blobs(data_root)

@@ -3,12 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from bgb_assets.engine.space import live_identities, prune, verify
+from bgb_assets.engine.sources import SourceIngest
+from bgb_assets.engine.space import live_identities, orphaned_blobs, prune, verify
 from bgb_assets.modalities.contract import STAGE_NAMES
 from bgb_assets.runtime.errors import BgbError, StoreError
 from bgb_assets_tests import toy
 from bgb_assets_tests.conftest import SETTLE_AT_ONCE, MakeChain
 from bgb_assets_tests.driving import everything, fan_in, ingest, opened_below, outputs, walk
+from bgb_assets_tests.toy_source import PREFIX, FolderSource, Shelf
+from bgb_assets_tests.toy_source import ingest as fetch
 
 
 @pytest.fixture
@@ -161,3 +164,59 @@ def test_verify_finds_flipped_bytes_and_what_is_no_entry(inbox: Path, data_root:
         flipped.parent.relative_to(data_root).as_posix(): ["numbers.bin: bytes differ from the record"],
         damaged.parent.relative_to(data_root).as_posix(): ["no record: the directory does not count as an entry"],
     }
+
+
+def blob_files(data_root: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in (data_root / "raw" / "blobs").glob("*/*")}
+
+
+def test_blobs_of_present_uploads_are_live_and_orphaned_ones_go_first(
+    shelf: Shelf, data_root: Path, make_chain: MakeChain
+) -> None:
+    fetch(make_chain(), shelf)
+    everything(make_chain())
+    before = blob_files(data_root)
+    report = pruned(make_chain, 1 << 30)
+    entries = sum((data_root / name).stat().st_size for name in outputs(data_root))
+    assert report.before_bytes == entries + sum(before.values())
+    assert orphaned_blobs(make_chain().store) == {}
+    shelf.put("b", gone=True)
+    fetch(make_chain(), shelf)
+    gone = set(make_chain().uploads.require("shelf.b").blobs.values())
+    assert set(orphaned_blobs(make_chain().store)) == gone
+    assert pruned(make_chain, 1 << 30).blobs == (), "there is room"
+    report = pruned(make_chain, report.before_bytes - sum(before[digest] for digest in gone))
+    assert {location.rsplit("/", 1)[1] for location in report.blobs} == gone
+    assert report.removed == report.evicted == ()
+    assert set(blob_files(data_root)) == set(before) - gone
+    pruned(make_chain, 0)
+    assert set(blob_files(data_root)) == set(before) - gone, "those of present uploads are never removed"
+    shelf.put("b", gone=False)
+    assert fetch(make_chain(), shelf).new == ("shelf.b",), "it is fetched again"
+    assert blob_files(data_root) == before
+
+
+def test_nothing_is_pruned_while_something_is_fetched(shelf: Shelf, make_chain: MakeChain) -> None:
+    tried: list[str] = []
+
+    def prune_meanwhile(line: str) -> None:
+        with pytest.raises(StoreError, match="a run is in progress"):
+            pruned(make_chain, 0)
+        tried.append(line)
+
+    SourceIngest(make_chain(), PREFIX, FolderSource(shelf.folder)).run(log=prune_meanwhile)
+    assert tried
+
+
+def test_verify_reads_fetched_bytes(shelf: Shelf, data_root: Path, make_chain: MakeChain) -> None:
+    fetch(make_chain(), shelf)
+    store = make_chain().store
+    assert (verify(store, ["toy"]).checked, verify(store, ["toy"]).problems) == (6, {})
+    one, other = sorted((data_root / "raw" / "blobs").glob("*/*"))[:2]
+    one.write_bytes(b"other bytes")
+    other.unlink()
+    assert verify(store, ["toy"]).problems == {
+        one.relative_to(data_root).as_posix(): ["bytes differ from its name"],
+        other.relative_to(data_root).as_posix(): ["missing"],
+    }
+    assert verify(store, []).checked == 0

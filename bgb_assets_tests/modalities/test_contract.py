@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from bgb_assets.modalities.contract import (
     FAN_IN_STAGES,
     PER_UPLOAD_STAGES,
     STAGE_NAMES,
+    Parts,
     Reads,
     iterate_reads,
     matches,
@@ -117,3 +119,23 @@ def test_registry_knows_its_modalities_by_name() -> None:
     assert tuple(modality.name for modality in registry.modalities()) == registry.NAMES
     with pytest.raises(UsageError, match="no modality 'toy'; there are beatmap"):
         registry.modality("toy")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parts": Parts("toy.plan", f"{toy.MODULE}:features_part")},
+        {"parts": Parts(f"{toy.MODULE}:plan_features", "toy part")},
+        {"audits": {"schema": "audit"}},
+    ],
+)
+def test_functions_of_parts_and_audits_are_named_by_import_string(changes: dict[str, Any]) -> None:
+    with pytest.raises(ContractError, match=r"stage 'features': .* is not of the form 'package\.module:name'"):
+        with_stage(toy.MODALITY, "features", **changes)
+
+
+@pytest.mark.parametrize("field", ["pictures", "file_pictures"])
+def test_pictures_are_named_by_import_string(field: str) -> None:
+    with pytest.raises(ContractError, match="modality 'toy': 'report' is not of the form"):
+        replace(toy.MODALITY, **{field: "report"})
+    assert replace(toy.MODALITY, **{field: f"{toy.MODULE}:pictures"})
