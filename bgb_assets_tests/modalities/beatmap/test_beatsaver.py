@@ -292,6 +292,24 @@ def test_what_could_not_be_had_now_is_offered_again_and_gone_on_with(server, tmp
     assert again.file_client.received_bytes == size_bytes - int(size_bytes * 0.4)
 
 
+def test_a_plan_that_is_left_early_loses_no_map(crowded, tmp_path):
+    for taken in (1, 130):
+        offers = patient(crowded).plan({}, tmp_path / "work")
+        assert len(list(itertools.islice(offers, taken))) == taken
+        offers.close()
+    assert len(ingest(patient(crowded), tmp_path)) == MAPS - len(UNWANTED)
+
+
+def test_a_crawl_that_was_cut_off_goes_on_where_it_was(crowded, tmp_path):
+    offers = patient(crowded).plan({}, tmp_path / "work")
+    list(itertools.islice(offers, 130))
+    offers.close()
+    crowded.asked.clear()
+    ingest(patient(crowded), tmp_path)
+    pages = [asked.path for asked in crowded.api_asked() if asked.path.startswith("/maps/latest")]
+    assert all("before=" in page or "after=" in page for page in pages), "the newest page is not read again"
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
