@@ -27,6 +27,7 @@ from bgb_assets_tests.modalities.beatmap.official_case import (
     game_folder,
     gzipped,
     level_bundle,
+    pack_bundle,
     planned,
     put,
     second_level,
@@ -222,6 +223,19 @@ def test_a_level_no_pack_knows_takes_its_tempo_from_its_audio_data(game: Path, t
     assert (stray.title, stray.bpm, stray.difficulties[0].njs) == ("StraySong", 120.0, None)
     assert planned(from_source, tmp_path / "work")["official.stray"].facts == {"source_id": "stray", "pack": None}
     assert "no pack knows the level" in rejected["official.mute"].reason
+
+
+def test_level_ids_match_without_case_and_without_opening_a_level(game: Path, tmp_path: Path) -> None:
+    put(game, SECOND_PACK, pack_bundle("monstercat", {"mIxED": {}, "CRABRAVE": {}}))
+    files = {("Standard", "Expert"): gzipped(v3_file(NOTES["Standard", "Expert"]))}
+    put(game, f"{SHIPPED}/MiXed", level_bundle("OtherName", files))
+    put(game, f"{BOUGHT}/0777/notinstalled.bundle", level_bundle("AnotherName", files))
+    offers = planned(levels_of(game), tmp_path / "work")
+    assert offers["official.mixed"].facts == {"source_id": "mIxED", "pack": "monstercat"}
+    assert offers["official.crabrave"].facts == {"source_id": "CRABRAVE", "pack": "monstercat"}
+    assert offers["official.0777"].facts == {"source_id": "NotInstalled", "pack": "ostvol1"}
+    [ledger] = (tmp_path / "work").glob("ledger.*.json")
+    assert not any(key.startswith("name:") for key in json.loads(ledger.read_bytes())["files"])
 
 
 def test_a_bought_level_is_matched_by_the_name_in_its_bundle(game: Path, tmp_path: Path) -> None:
