@@ -24,15 +24,48 @@ def generate(
         str, typer.Option(help="One or more, with commas: Easy,Normal,Hard,Expert,ExpertPlus.")
     ] = "Expert",
     model: Annotated[Path | None, typer.Option(help="Model directory; the newest trained one where left out.")] = None,
+    characteristic: Annotated[str, typer.Option(help="Standard, OneSaber or NoArrows.")] = "Standard",
     nps: Annotated[float | None, typer.Option(help="Notes per second asked for.")] = None,
+    nps_curve: Annotated[
+        Path | None, typer.Option(help="CSV of bar,nps: notes per second from each bar on.", show_default=False)
+    ] = None,
     bpm: Annotated[str, typer.Option(help="Beats per minute, or auto.")] = "auto",
+    tempo_map: Annotated[
+        Path | None,
+        typer.Option(help="CSV of beat,bpm or of seconds,beat; JSON list of {beat, bpm}; or a map of the song."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same map.")] = 0,
+    temperature: Annotated[float, typer.Option(help="Below 1 prefers the likely, 0 takes the likeliest.")] = 0.9,
+    top_p: Annotated[float, typer.Option(help="Only the likeliest tokens of so much probability.")] = 0.95,
+    guidance: Annotated[
+        float, typer.Option(help="Above 1 makes more of difficulty and pace, in twice the time.")
+    ] = 1.0,
+    repair: Annotated[bool, typer.Option(help="Turn notes that a hand could not play.")] = True,
+    njs: Annotated[float | None, typer.Option(help="Jump speed; that of each difficulty where left out.")] = None,
+    lights: Annotated[str, typer.Option(help="none, or simple: a show that follows beats and loudness.")] = "none",
     version: Annotated[str, typer.Option("--format", help="v2, v3 or v4.")] = "v3",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Write a Beat Saber map for a song with a trained model."""
     from bgb_assets.commands import models
 
-    models.generate(song, output, difficulty, model, nps=nps, bpm=bpm, seed=seed, version=version)
+    options = models.MapOptions(
+        difficulty=difficulty,
+        characteristic=characteristic,
+        nps=nps,
+        nps_curve=nps_curve,
+        bpm=bpm,
+        tempo_map=tempo_map,
+        seed=seed,
+        temperature=temperature,
+        top_p=top_p,
+        guidance=guidance,
+        repair=repair,
+        version=version,
+        njs=njs,
+        lights=lights,
+    )
+    models.generate(song, output, model, options, as_json=json)
 
 
 @groups.evaluate.command("beatmap")
@@ -85,7 +118,9 @@ def convert_beatmap(
 def repair_beatmap(
     map_path: Annotated[Path, typer.Argument(metavar="MAP", help="A map: its folder, or a zip.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A new folder, or a name ending in .zip.")],
-    to: Annotated[str | None, typer.Option(help="v2, v3 or v4; the version the map came in where left out.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="v2, v3 or v4; where left out, all else stays as it is, file by file.")
+    ] = None,
     lossy: Annotated[
         bool, typer.Option("--lossy", help="Leave out what cannot be written, and count it, instead of refusing.")
     ] = False,

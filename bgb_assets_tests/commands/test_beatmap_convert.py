@@ -178,8 +178,13 @@ def test_places_that_are_in_use_are_refused(tmp_path: Path) -> None:
     assert bgb("convert", "beatmap", tmp_path / "nothing", "--to", "v3", "-o", tmp_path / "out").code == 2
 
 
-def test_a_real_map_is_repaired_in_the_version_it_came_in(tmp_path: Path) -> None:
-    source, out = real_map("werewolf_howls"), tmp_path / "out.zip"
+def files_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_real_map_is_repaired_and_keeps_all_else(tmp_path: Path) -> None:
+    source, out = with_song(tmp_path / "map", None), tmp_path / "out.zip"
     said = bgb("repair", "beatmap", source, "-o", out, "--json")
     assert said.code == 0
     rows = [
@@ -193,8 +198,19 @@ def test_a_real_map_is_repaired_in_the_version_it_came_in(tmp_path: Path) -> Non
         ("Expert", 691, 2, 0, 2),
         ("ExpertPlus", 845, 0, 0, 0),
     ]
+    assert (said.json()["lost"], said.json()["left"]) == ({}, {})
+    written = files_of(out)
+    assert set(written) == {path.name for path in source.iterdir()}
+    for name in ("Info.dat", "cover.jpg", "ExpertPlusStandard.dat"):
+        assert written[name] == (source / name).read_bytes()
+    old_rows = json.loads((source / "HardStandard.dat").read_text())
+    new_rows = json.loads(written["HardStandard.dat"])
+    turned = [(old, new) for old, new in zip(old_rows["_notes"], new_rows["_notes"], strict=True) if old != new]
+    assert len(turned) == 5
+    assert all({**old, "_cutDirection": 0} == {**new, "_cutDirection": 0} for old, new in turned)
+    assert {**old_rows, "_notes": 0} == {**new_rows, "_notes": 0}
     before, after = named(read_map(source)), named(read_map(out))
-    assert {item.version.major for item in after.values()} == {2}
+    assert [item.version.text for item in after.values()] == ["2.2.0"] * 5
     for name, item in after.items():
         notes, old = item.parsed.objects["notes"], before[name].parsed.objects["notes"]
         for column in ("beat", "x", "y", "color"):
@@ -204,27 +220,42 @@ def test_a_real_map_is_repaired_in_the_version_it_came_in(tmp_path: Path) -> Non
     assert beatmap_id(after[best].parsed.objects) == beatmap_id(before[best].parsed.objects)
 
 
-def test_mixed_versions_are_repaired_in_the_newest_and_another_can_be_asked_for(tmp_path: Path) -> None:
+def test_each_difficulty_stays_in_its_version_unless_another_is_asked_for(tmp_path: Path) -> None:
     source = complete_journey(tmp_path / "JOURNEY")
     said = bgb("repair", "beatmap", source, "-o", tmp_path / "out.zip")
     assert said.code == 0
-    assert f"{tmp_path / 'out.zip'}: 2 difficulties as v3\n" in said.out
+    assert f"{tmp_path / 'out.zip'}: 2 difficulties, in the version they came in\n" in said.out
     assert "OneSaber ExpertPlus: 26 notes turned, 25 -> 0 parity violations in 1097 swings\n" in said.out
     assert "Standard ExpertPlus: 1 notes turned, 1 -> 0 parity violations in 2135 swings\n" in said.out
-    assert bgb("repair", "beatmap", source, "-o", tmp_path / "v4.zip", "--to", "v4").code == 0
-    assert {item.version.major for item in read_map(tmp_path / "v4.zip").readable} == {4}
+    after = read_map(tmp_path / "out.zip").readable
+    assert [item.version.text for item in after] == ["3.1.0", "2.6.0"]
+    violations = [
+        count_swings(item.parsed.objects["notes"], item.tempo.time(item.parsed.objects["notes"]["beat"])).violations
+        for item in after
+    ]
+    assert violations == [0, 0]
+    said = bgb("repair", "beatmap", source, "-o", tmp_path / "v4.zip", "--to", "v4")
+    assert said.code == 0
+    assert "Standard ExpertPlus: 1 notes turned, 1 -> 0" in said.out
+    v4 = read_map(tmp_path / "v4.zip").readable
+    ids = [[beatmap_id(item.parsed.objects) for item in readable] for readable in (after, v4)]
+    assert ids[0] == ids[1]
     said = bgb("repair", "beatmap", source, "-o", tmp_path / "v2.zip", "--to", "v2")
     assert said.code == 1
     assert "angles" in said.err
 
 
-def test_a_difficulty_that_is_broken_stops_a_repair(tmp_path: Path) -> None:
+def test_a_difficulty_that_is_broken_is_copied_or_stops_a_conversion(tmp_path: Path) -> None:
     files = {("Standard", "Expert"): "Expert.dat", ("Standard", "Hard"): "Hard.dat"}
     source = simple_map(tmp_path / "map", files=files)
     write_files(source, {"Hard.dat": b"{ not json", "Expert.dat": difficulty_v3({"b": 8, "d": 1})})
-    said = bgb("repair", "beatmap", source, "-o", tmp_path / "out")
+    said = bgb("repair", "beatmap", source, "-o", tmp_path / "same", "--json")
+    assert said.code == 0
+    assert [one["difficulty"] for one in said.json()["unreadable"]] == ["Hard"]
+    assert (tmp_path / "same" / "Hard.dat").read_bytes() == b"{ not json"
+    said = bgb("repair", "beatmap", source, "-o", tmp_path / "out", "--to", "v3")
     assert said.code == 1
     assert "1 difficulties that cannot be read; Standard Hard: Hard.dat: invalid JSON" in said.err
-    said = bgb("repair", "beatmap", source, "-o", tmp_path / "out", "--lossy")
+    said = bgb("repair", "beatmap", source, "-o", tmp_path / "out", "--to", "v3", "--lossy")
     assert said.code == 0
     assert "lost: 1 difficulties that cannot be read\n" in said.out

@@ -4,11 +4,12 @@ Belongs here: from a delivered map to a written one, and the report. Does not be
 writing files (`export`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bgb_assets.modalities.beatmap.difficulty import Unusable
 from bgb_assets.modalities.beatmap.export import (
     FORMATS,
     DifficultyToWrite,
@@ -55,16 +56,7 @@ class Converted:
             "audio": None if self.song.audio is None else self.song.audio.file,
             "lost": dict(self.lost),
             "left": dict(self.source.left),
-            "unreadable": [
-                {
-                    "characteristic": one.info.characteristic,
-                    "difficulty": one.info.difficulty,
-                    "status": one.status,
-                    "reason": one.reason,
-                    "remedy": one.remedy,
-                }
-                for one in self.source.unreadable
-            ],
+            "unreadable": unreadable_rows(self.source.unreadable),
             "warnings": list(self.source.warnings),
         }
 
@@ -161,6 +153,20 @@ def write_map(rendered: RenderedMap, out: Path) -> None:
 def is_zip(out: Path) -> bool:
     """Say whether a name asks for a zip."""
     return out.suffix.lower() == ".zip"
+
+
+def unreadable_rows(unreadable: Iterable[Unusable]) -> list[dict[str, str]]:
+    """Return a report's rows of difficulties that cannot be read."""
+    return [
+        {
+            "characteristic": one.info.characteristic,
+            "difficulty": one.info.difficulty,
+            "status": one.status,
+            "reason": one.reason,
+            "remedy": one.remedy,
+        }
+        for one in unreadable
+    ]
 
 
 def _named(item: DifficultyToWrite) -> dict[str, Any]:

@@ -172,7 +172,9 @@ def write_folder(rendered: RenderedMap, directory: Path) -> None:
     """Write the files of a map into a directory, which is made."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in rendered.files.items():
-        (directory / name).write_bytes(content)
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def write_zip(rendered: RenderedMap, path: Path) -> None:

@@ -1,3 +1,7 @@
+import shutil
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -29,12 +33,24 @@ def test_only_directions_change(tmp_path, to):
     assert new["arcs"]["cut"][0] == new["notes"]["cut_direction"][1] != 1
 
 
+def test_a_map_in_a_folder_of_its_zip_is_written_flat(tmp_path):
+    source = simple_map(tmp_path / "packed" / "inside", *TWICE_DOWN)
+    write_files(source, {"song.egg": b"RIFF", "cover.jpg": b"picture"})
+    packed = shutil.make_archive(str(tmp_path / "map"), "zip", tmp_path / "packed")
+    for name in ("a.zip", "b.zip"):
+        assert repair_map(Path(packed), tmp_path / name).mended[0].turned == 1
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.namelist() == ["Info.dat", "Expert.dat", "cover.jpg", "song.egg"]
+        assert archive.read("song.egg") == b"RIFF"
+
+
 def test_each_difficulty_is_judged_by_its_own_tempo(tmp_path):
     files = {("Standard", "Expert"): "Expert.dat", ("Standard", "Hard"): "Hard.dat"}
     slow = difficulty_v3(*TWICE_DOWN, bpmEvents=[{"b": 0, "m": 30}])  # 2 s from note to note: the hand moves back
     source = simple_map(tmp_path / "map", files=files)
     write_files(source, {"Expert.dat": difficulty_v3(*TWICE_DOWN), "Hard.dat": slow})
-    turned = {one.difficulty.difficulty: one.turned for one in repair_map(source, tmp_path / "out").mended}
+    turned = {one.difficulty: one.turned for one in repair_map(source, tmp_path / "out").mended}
     assert turned == {"Expert": 1, "Hard": 0}
 
 
