@@ -193,13 +193,22 @@ def remove(
 @app.command()
 def report(
     modality: ModalityArgument,
-    keys: Annotated[list[str] | None, typer.Argument(help="Uploads; all where left out.")] = None,
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Uploads; the corpus and the first of them where left out.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("report"),
+    everything: Annotated[bool, typer.Option("--all", help="Draw all uploads, however many.")] = False,
+    file: Annotated[
+        Path | None, typer.Option("--map", "--file", help="Draw this file or folder instead, which no store knows.")
+    ] = None,
 ) -> None:
-    """Draw uploads: PNG pictures, light and dark, and one page that holds them all."""
+    """Draw the corpus and its uploads: PNG pictures, light and dark, and one page that holds them all.
+
+    For example: `bgb report beatmap --map my_map.zip`.
+    """
     from bgb_assets.commands import report as command
 
-    command.report(modality, keys, output)
+    command.report(modality, keys, output, everything=everything, file=file)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from bgb_assets.orchestration.automation import condition, freshness_policy
 from bgb_assets.orchestration.checks import upload_check_results, upload_check_specs
 from bgb_assets.orchestration.liveness import at_work
 from bgb_assets.orchestration.partitions import asset_key, upload_partitions
+from bgb_assets.orchestration.pictures import WARNING, picture_metadata
 from bgb_assets.orchestration.reporting import BatchReporter
 from bgb_assets.orchestration.resources import ChainResource
 from bgb_assets.runtime.errors import TooManyQuarantined
@@ -80,11 +81,12 @@ def _fan_in_asset(modality: Modality, stage: Stage, settings: Settings) -> dg.As
         variant = context.partition_key if is_model else None
         with chain.chain(modality) as walking, _alone(walking, context.run.run_id, training=is_model):
             outcome = FanInRun(walking, stage.name, variant).run(force=is_forced(context))
-        for warning in outcome.warnings:
+            pictures = picture_metadata(walking, stage.name, variant)
+        for warning in (*outcome.warnings, *([pictures[WARNING]] if WARNING in pictures else [])):
             context.log.warning(warning)
         yield dg.MaterializeResult(
             asset_key=asset_key(modality.name, stage.name),
-            metadata=metadata_of(outcome),
+            metadata={**metadata_of(outcome), **pictures},
             data_version=dg.DataVersion(outcome.data_version),
         )
 

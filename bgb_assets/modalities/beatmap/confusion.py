@@ -17,12 +17,11 @@ from torch import Tensor
 from bgb_assets.loading.dataset import Batch, Steps
 from bgb_assets.loading.loader import FixedSampler
 from bgb_assets.loading.order import SampleIndex
-from bgb_assets.modalities.beatmap.token_classes import NAMES, class_of_id
+from bgb_assets.modalities.beatmap.token_classes import CONFUSION_FILE, NAMES, class_of_id
 from bgb_assets.storage.digests import canonical_json
 from bgb_assets.training.fit import VALIDATION_SEED, resolve_device
 from bgb_assets.training.spec import TrainingData
 
-CONFUSION_FILE = "confusion.json"
 MAX_WINDOWS = 256
 """So many validation windows are looked at, evenly spread: enough for shares of classes, seconds on a CPU."""
 

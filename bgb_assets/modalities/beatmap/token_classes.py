@@ -29,6 +29,9 @@ CLASSES: Mapping[str, tuple[v.Span, ...]] = {
 
 NAMES = tuple(CLASSES)
 
+CONFUSION_FILE = "confusion.json"
+"""In a model's directory: which class it takes for which."""
+
 
 def class_of_id() -> NDArray[np.int64]:
     """Return for each id of the vocabulary the number of its class in `NAMES`, shape (832,).

@@ -7,8 +7,8 @@ import torch
 from bgb_assets.loading.dataset import Sample
 from bgb_assets.loading.order import SampleIndex
 from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.confusion import CONFUSION_FILE, MAX_WINDOWS, confusion, write_confusion
-from bgb_assets.modalities.beatmap.token_classes import NAMES, class_of_id
+from bgb_assets.modalities.beatmap.confusion import MAX_WINDOWS, confusion, write_confusion
+from bgb_assets.modalities.beatmap.token_classes import CONFUSION_FILE, NAMES, class_of_id
 from bgb_assets.training.spec import TrainingData
 
 LENGTH = 5
