@@ -36,7 +36,7 @@ def demo(name: str) -> None:
         raise UsageError(f"{samples}: no audio file to write a map for; restore the folder from the repository")
     output = settings.data_root / "generated" / song.parent.name
     typer.echo(f"writing a map for {song}")
-    models.generate(song, output, "Expert", None, nps=DEMO_NPS, bpm=_bpm_of(song.parent), seed=0, version="v3")
+    models.generate(song, output, None, models.MapOptions(nps=DEMO_NPS, bpm=_bpm_of(song.parent)))
     typer.echo(f"map: {output}")
     typer.echo("next: `bgb status` says what is there, `bgb ui` shows it, `bgb ingest beatmap FOLDER` takes your songs")
 
