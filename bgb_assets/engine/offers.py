@@ -130,7 +130,7 @@ class Taken:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def put(self, offer: Offer) -> None:
         """Note an offer before it is fetched."""
@@ -142,11 +142,11 @@ class Taken:
 
     def all(self) -> Iterator[Offer]:
         """Yield what is noted, in an order of its own."""
-        for path in sorted(self._folder.glob("[!.]*.json")) if self._folder.is_dir() else []:
+        for path in sorted(self.folder.glob("[!.]*.json")) if self.folder.is_dir() else []:
             yield Offer(**orjson.loads(path.read_bytes()))
 
     def _path(self, path: str) -> Path:
-        return self._folder / f"{sha256_json(path)}.json"
+        return self.folder / f"{sha256_json(path)}.json"
 
 
 def with_labels(upload: UploadRecord, offer: Offer) -> UploadRecord:

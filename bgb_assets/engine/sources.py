@@ -26,7 +26,7 @@ from bgb_assets.runtime.executor_local import LocalProcessExecutor
 from bgb_assets.runtime.executor_threads import ThreadExecutor
 from bgb_assets.runtime.memory import usable_cpus
 from bgb_assets.runtime.monitoring import Progress
-from bgb_assets.storage.atomic import sweep, temporary_directory
+from bgb_assets.storage.atomic import sweep, sweep_unfinished, temporary_directory
 from bgb_assets.storage.leases import lease
 from bgb_assets.storage.store import in_use
 
@@ -69,7 +69,7 @@ class SourceIngest:
         """
         check_free_space(self.chain.settings, self.chain.limits)
         with machine_errors_named(self._name), self._alone(), in_use(self.chain.store):
-            sweep(self._layout.temporary)
+            self._sweep()
             self._work.mkdir(parents=True, exist_ok=True)
             with Progress(None, f"{self._name}: from {self.prefix}", log) as progress:
                 ledger = Ledger(self.chain, self.prefix)
@@ -117,6 +117,12 @@ class SourceIngest:
                 offered.add(offer.path)
                 yield checked(offer, self.prefix)
         yield from (offer for offer in left if offer.path not in offered)
+
+    def _sweep(self) -> None:
+        sweep(self._layout.temporary)
+        written = (self._layout.uploads(self._name), self._layout.quarantine(self._name), self._taken.folder)
+        for folder in (*written, self._layout.document(self._name, "").parent):
+            sweep_unfinished(folder)
 
     def _task(self, offer: Offer, key: str) -> Task:
         return Task(key, FetchTask(self._layout.root, self._name, self.source, offer, self._work))

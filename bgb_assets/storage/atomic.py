@@ -18,6 +18,7 @@ from bgb_assets.storage.digests import canonical_json, sha256_bytes
 
 FOREIGN_AGE_S = 7 * 24 * 3600.0
 """A temporary directory of another machine is swept when nothing changed in it for this long."""
+_UNFINISHED = ".tmp"
 _DEAD_STATES = ("Z", "X")
 """A dead process keeps its number until its parent asks for it, which in some containers nobody does."""
 
@@ -25,7 +26,7 @@ _DEAD_STATES = ("Z", "X")
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: temporary name, flush, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = path.with_name(f".{path.name}.{_own_token(os.getpid())}.{uuid.uuid4().hex[:8]}{_UNFINISHED}")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -75,10 +76,27 @@ def sweep(parent: Path) -> int:
     """Remove the temporary directories of dead processes; return how many."""
     swept = 0
     for path in sorted(parent.iterdir()) if parent.is_dir() else []:
-        if not _is_held(path):
+        if not _is_held(path.name, path):
             shutil.rmtree(path, ignore_errors=True)
             swept += 1
     return swept
+
+
+def sweep_unfinished(folder: Path) -> int:
+    """Remove what dead processes left of files that they were writing into a folder; return how many."""
+    swept = 0
+    for path in sorted(folder.glob(f".*{_UNFINISHED}")) if folder.is_dir() else []:
+        # `.<name>.<machine>.<pid>.<start time>.<random>.tmp`
+        name = ".".join(path.name.removesuffix(_UNFINISHED).rsplit(".", 4)[1:])
+        if not _is_held(name, path):
+            path.unlink(missing_ok=True)
+            swept += 1
+    return swept
+
+
+@functools.cache
+def _own_token(pid: int) -> str:
+    return process_token(pid)
 
 
 def process_token(pid: int) -> str:
@@ -96,8 +114,9 @@ def _machine() -> str:
     return sha256_bytes(f"{socket.gethostname()} {space}".encode())[:8]
 
 
-def _is_held(path: Path) -> bool:
-    machine, _, token = path.name.rpartition(".")[0].partition(".")
+def _is_held(name: str, path: Path) -> bool:
+    """Say whether the process in a name `<process token>.<random>` may still work on a path."""
+    machine, _, token = name.rpartition(".")[0].partition(".")
     if machine == _machine():
         return _is_alive(token)
     try:

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from bgb_assets.storage import atomic
-from bgb_assets.storage.atomic import process_token, remove_tree, sweep, temporary_directory, write_bytes, write_json
+from bgb_assets.storage.atomic import (
+    process_token,
+    remove_tree,
+    sweep,
+    sweep_unfinished,
+    temporary_directory,
+    write_bytes,
+    write_json,
+)
 
 
 def test_write_replaces_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -54,6 +62,23 @@ def test_sweep_removes_what_dead_processes_left(tmp_path: Path) -> None:
     assert sweep(tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == [f"{process_token(os.getpid())}.mine"]
     assert sweep(tmp_path / "absent") == 0
+
+
+def test_unfinished_writes_of_dead_processes_are_swept(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from bgb_assets.storage import atomic\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), 9)\n"
+        "atomic.write_bytes(Path(sys.argv[1]), b'half')"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.b.json")], check=False)
+    assert killed.returncode == -9
+    (left,) = tmp_path.iterdir()
+    mine = left.with_name(f".a.b.json.{process_token(os.getpid())}.12345678.tmp")
+    mine.touch()
+    (tmp_path / ".other.tmp").touch()
+    assert sweep_unfinished(tmp_path) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine.name, ".other.tmp"])
+    assert sweep_unfinished(tmp_path / "absent") == 0
 
 
 def test_reused_process_number_is_another_process(tmp_path: Path) -> None:
