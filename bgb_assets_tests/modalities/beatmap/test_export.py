@@ -30,6 +30,8 @@ from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.map_files import difficulty_v3, parsed
 
 CONSTANT = tempo_from_events(128.3, [], []).tempo
+NEAR_S = {"v2": 1e-9, "v3": 1e-9, "v4": 1 / 44_100}
+"""Version 4 ties beats to whole samples."""
 
 
 def song(*difficulties, tempo=CONSTANT, **more):
@@ -55,24 +57,27 @@ def real_difficulties():
     return found
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_real_maps_are_read_back_with_equal_ids(tmp_path, format_):
-    checked = 0
-    for number, (difficulty, tempo) in enumerate(real_difficulties()):
-        if format_ == "v2" and difficulty.characteristic == "OneSaber":
-            continue  # has angles, which version 2 cannot hold
-        again = written(song(difficulty, tempo=tempo), format_, tmp_path / str(number))
-        (item,) = again.readable
-        assert beatmap_id(item.parsed.objects) == beatmap_id(difficulty.objects)
-        assert again.status == "ok"
-        assert again.warnings == ("no_audio: Info names 'song.ogg', which is not in the upload",)
-        checked += 1
-    assert checked == (6 if format_ == "v2" else 7)
-
-
 def random_tempo(rng):
     beats = np.sort(rng.choice(np.arange(1, 400), rng.integers(1, 9), replace=False)).astype(float)
     return tempo_from_events(rng.uniform(60, 240), beats, rng.uniform(60, 240, len(beats))).tempo
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_real_maps_are_read_back_with_equal_ids_and_tempo(tmp_path, format_):
+    rng, checked = np.random.default_rng(11), 0
+    for number, (difficulty, own) in enumerate(real_difficulties()):
+        if format_ == "v2" and difficulty.characteristic == "OneSaber":
+            continue  # has angles, which version 2 cannot hold
+        for tempo in (own, random_tempo(rng)):
+            again = written(song(difficulty, tempo=tempo), format_, tmp_path / f"{number} {tempo.changes}")
+            (item,) = again.readable
+            assert beatmap_id(item.parsed.objects) == beatmap_id(difficulty.objects)
+            assert again.status == "ok"
+            assert again.warnings == ("no_audio: Info names 'song.ogg', which is not in the upload",)
+            beats = difficulty.objects["notes"]["beat"]
+            assert np.abs(item.tempo.time(beats) - tempo.time(beats)).max() < NEAR_S[format_]
+        checked += 1
+    assert checked == (6 if format_ == "v2" else 7)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -82,9 +87,7 @@ def test_tempo_is_read_back(tmp_path, format_):
     for number, tempo in enumerate([CONSTANT, *(random_tempo(rng) for _ in range(20))]):
         to_write = song(expert(difficulty_v3({"b": 500.0})), tempo=tempo)
         again = written(to_write, format_, tmp_path / str(number)).readable[0].tempo
-        # Version 4 ties beats to whole samples.
-        near_s = 1 / 44100 if format_ == "v4" else 1e-9
-        assert np.abs(again.time(beats) - tempo.time(beats)).max() < near_s
+        assert np.abs(again.time(beats) - tempo.time(beats)).max() < NEAR_S[format_]
 
 
 def full_map():

@@ -76,3 +76,11 @@ def test_silence_goes_in_front(tmp_path):
     before, _ = soundfile.read(source)
     assert np.abs(heard[:32_000]).max() < 1e-3
     assert np.corrcoef(heard[33_075:], before)[0, 1] > 0.98
+
+
+def test_opus_in_ogg_is_no_vorbis_and_is_encoded(tmp_path):
+    wave = 0.5 * np.sin(np.arange(96_000) / 20).astype(np.float32)
+    soundfile.write(tmp_path / "a.ogg", wave, 48_000, format="OGG", subtype="OPUS")
+    assert identify_audio(tmp_path / "a.ogg").codec == "opus"
+    (tmp_path / "song.ogg").write_bytes(game_audio(tmp_path / "a.ogg").content)
+    assert identify_audio(tmp_path / "song.ogg").codec == "vorbis"

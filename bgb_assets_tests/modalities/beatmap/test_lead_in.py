@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,9 @@ from hypothesis import strategies as st
 
 from bgb_assets.modalities.beatmap.export import DifficultyToWrite, SongToWrite
 from bgb_assets.modalities.beatmap.lead_in import MIN_FIRST_NOTE_S, with_lead_in
+from bgb_assets.modalities.beatmap.lights import simple_lights
 from bgb_assets.modalities.beatmap.tempo import tempo_from_events
+from bgb_assets.runtime.errors import ContractError
 from bgb_assets_tests.modalities.beatmap.map_files import difficulty_v3, parsed
 
 
@@ -38,3 +42,23 @@ def test_every_time_moves_by_the_silence(first_beat, bpm, changes):
     assert after.song.tempo.time(new["notes"]["beat"]).min() >= MIN_FIRST_NOTE_S - 1e-6
     beats = after.silence_s * bpm / 60
     assert beats == pytest.approx(round(beats), abs=1e-6)
+
+
+def test_the_light_show_comes_later_too():
+    tempo = tempo_from_events(120, [], []).tempo
+    show = simple_lights(np.ones(200), 0.1, tempo)
+    early = song(0)
+    own = replace(early.difficulties[0], difficulty="Hard", lights=show)
+    to_write = replace(early, difficulties=(*early.difficulties, own), lights=show)
+    moved = with_lead_in(to_write).song
+    for lights in (moved.lights, moved.difficulties[1].lights):
+        assert (lights.beat - show.beat).tolist() == [4.0] * len(show.beat)
+        assert (lights.boost_beat - show.boost_beat).tolist() == [4.0] * len(show.boost_beat)
+    assert moved.difficulties[0].lights is None
+
+
+def test_difficulties_with_a_tempo_of_their_own_are_not_moved():
+    early = song(0)
+    own = replace(early.difficulties[0], tempo=early.tempo)
+    with pytest.raises(ContractError, match="a difficulty has its own"):
+        with_lead_in(replace(early, difficulties=(own,)))
