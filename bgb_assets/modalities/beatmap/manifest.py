@@ -115,10 +115,13 @@ def run(fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
     recordings = describe(found, rows)
     notes = {"songs": songs, "recordings": recordings, **_merge_notes(rows, decision, pins)}
     manifest = write_manifest(out, rows, where=WHERE, schema=ROWS, params=params, classes=CLASSES, notes=notes)
+    named = ("rows", "included", "excluded", "reasons", "splits", "classes", "songs")
+    counted = {name: len(values) for name, values in recordings.items()}
     return StageResult(
         facets={"rows": manifest["digests"]["rows"], "tables": _tables_digest(listing)},
         metadata={
-            name: manifest[name] for name in ("rows", "included", "excluded", "reasons", "splits", "classes", "songs")
+            **{name: manifest[name] for name in named},
+            "recordings": {**counted, "merged": len(manifest["merged_groups"])},
         },
         warnings=(*_move_warnings(decision), *_straddle_warnings(recordings["straddling"])),
     )

@@ -28,7 +28,7 @@ Vorbis quality or with the start cut off: 51 votes (0.107) or more; unrelated so
 8 votes (0.019) or fewer."""
 
 _SONGS_PER_BLOCK = 250
-_MAX_NEIGHBOURS = 64
+_MAX_NEIGHBOURS = 16
 _SONG_BITS, _SHIFT_BITS = 20, 22
 """A million songs, and shifts of a day in both directions: 62 bits of a whole number."""
 
@@ -76,9 +76,9 @@ def compare(first: Landmarks, second: Landmarks) -> Alike:
 def find_pairs(songs: Sequence[Landmarks], known: Sequence[int] | None = None) -> Iterator[tuple[int, int, Alike]]:
     """Yield (i, j, how alike), i < j, for the pairs of songs that are one recording, in order.
 
-    Songs with `MIN_VOTES` landmarks in common at one distance are compared. Where a hash occurs in very many songs, each counts it
-    with its next 64 in order only: of a recording in hundreds of encodes not every pair is found, but all are
-    connected.
+    Songs with `MIN_VOTES` landmarks in common at one distance are compared. Where a hash occurs in very many songs,
+    each counts it with its next 16 in order only: of a recording in hundreds of encodes not every pair is found, but
+    all are connected.
 
     Args:
         songs: The landmarks of each song.
