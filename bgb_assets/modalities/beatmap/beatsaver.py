@@ -35,6 +35,9 @@ STALE_PART_S = 30 * 24 * 3600.0
 _PARTS = "parts"
 _OPTION_NAMES = ("base_url", "order", "max_maps", "revisit_days", "full")
 _FILTER_NAMES = tuple(each.name for each in fields(Filters))
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_LARGEST = 1e5
+_EXPECTED = {bool: "true or false", int: "a whole number", float: f"a number from 0 to {_LARGEST:.0f}"}
 
 
 def _user_agent() -> str:
@@ -59,7 +62,8 @@ class BeatSaver:
         order: `latest` keeps cursors and asks for what is new; `rating` takes the best, from the top each time.
         max_maps: Most maps; 0 for no bound. In `latest`, over all looks with the same filters.
         revisit_days: Maps younger than this are judged again at each look.
-        full: Ask for all pages again, for changed scores and for maps that have come to pass the filters.
+        full: Ask for all pages again, for changed scores and for maps that have come to pass the filters; with a
+            bound, for the maps within it only.
         filters: Which maps are wanted.
         api_client: One request at a time and a second apart, over all threads that share this object.
         file_client: Downloads.
@@ -117,7 +121,7 @@ class BeatSaver:
     def _offers(self, ledger: Ledger, held: Mapping[str, str]) -> Iterator[Offer]:
         api = Api(self.base_url.rstrip("/"), self.api_client)
         crawl = Crawl(api, ledger, self._scope(), self.filters, self.max_maps, timedelta(days=self.revisit_days))
-        if self.full:
+        if self.full and not self.max_maps:
             crawl.begin_again()
         yield from crawl.deletions(held)
         if self.numbers:
@@ -125,7 +129,7 @@ class BeatSaver:
         elif self.order == "rating":
             yield from best_rated(api, self.filters, self.max_maps)
         else:
-            yield from crawl.unfinished(held)
+            yield from crawl.unfinished({} if self.full and self.max_maps else held)
             yield from crawl.published()
 
     def _scope(self) -> str:
@@ -175,14 +179,15 @@ def _read(name: str, text: str, kind: type) -> Any:
     """Return the value of an option."""
     try:
         if kind is bool:
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
-                text.lower()
-            ]
+            return _FLAGS[text.lower()]
         if kind is tuple:
             return tuple(sorted({characteristic_name(part.strip()) for part in text.split(",") if part.strip()}))
-        return kind(text)
+        value = kind(text)
+        if kind is float and not 0 <= value <= _LARGEST:
+            raise ValueError(text)
+        return value
     except (KeyError, ValueError):
-        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a text")
+        expected = _EXPECTED.get(kind, "a text")
         raise UsageError(f"beatsaver: --{name.replace('_', '-')} expects {expected}, got {text!r}") from None
 
 
@@ -191,8 +196,8 @@ def _checked(chosen: BeatSaver) -> BeatSaver:
         raise UsageError(f"beatsaver: --order is one of {', '.join(ORDERS)}, got {chosen.order!r}")
     if not 0 <= chosen.filters.min_score <= 1:
         raise UsageError(f"beatsaver: --min-score is from 0 to 1, got {chosen.filters.min_score!r}")
-    if chosen.max_maps < 0 or not chosen.revisit_days >= 0:
-        raise UsageError("beatsaver: --max-maps and --revisit-days are not negative")
+    if chosen.max_maps < 0:
+        raise UsageError(f"beatsaver: --max-maps is not negative, got {chosen.max_maps}")
     if not chosen.base_url.startswith(("http://", "https://")):
         raise UsageError(f"beatsaver: --base-url begins with http:// or https://, got {chosen.base_url!r}")
     return chosen

@@ -18,6 +18,7 @@ import pytest
 
 from bgb_assets.modalities.beatmap.beatsaver import BeatSaver, source
 from bgb_assets.modalities.beatmap.beatsaver_map import Filters
+from bgb_assets.modalities.sources import Offer
 from bgb_assets.runtime.errors import BadInput, SourceError, UsageError
 from bgb_assets.runtime.web_client import WebClient
 from bgb_assets_tests.modalities.beatmap.beatsaver_ingest import HELD, REJECTED, content_of, held_in, ingest, quick
@@ -180,6 +181,15 @@ def test_a_map_that_is_restored_comes_back(server, tmp_path):
     assert ingest(patient(server), tmp_path) == {"beatsaver.1001.zip": "held"}
 
 
+def test_deletions_are_heard_of_after_the_work_folder_was_lost(server, tmp_path):
+    server.publish(1)
+    server.publish(2)
+    ingest(patient(server), tmp_path / "first")
+    server.delete("1001", START + timedelta(hours=1))
+    outcomes = ingest(patient(server), tmp_path / "first", work=tmp_path / "new work")
+    assert outcomes == {"beatsaver.1001.zip": "gone", "beatsaver.1002.zip": "held"}
+
+
 def test_a_changed_score_is_told_without_a_download(server, tmp_path):
     server.publish(1)
     ingest(patient(server), tmp_path)
@@ -203,7 +213,8 @@ def test_a_young_map_is_judged_again_when_it_has_votes(server, tmp_path):
 def test_other_filters_are_another_crawl(crowded, tmp_path):
     ingest(patient(crowded), tmp_path)
     outcomes = ingest(patient(crowded, min_score="0.5", min_upvotes="0"), tmp_path)
-    assert [path for path, what in outcomes.items() if what == "new"] == ["beatsaver.105a.zip", "beatsaver.1050.zip"]
+    new = sorted(path for path, what in outcomes.items() if what == "new")
+    assert new == ["beatsaver.1050.zip", "beatsaver.105a.zip"]
 
 
 def test_null_scores_stay_null(server, tmp_path):
@@ -222,6 +233,14 @@ def test_the_bound_takes_the_newest_and_counts_over_all_looks(crowded, tmp_path)
     assert ingest(patient(crowded, max_maps="3"), tmp_path) == {}
     more = ingest(patient(crowded, max_maps="5"), tmp_path)
     assert sorted(path for path, what in more.items() if what == "new") == ["beatsaver.10f5.zip", "beatsaver.10f6.zip"]
+
+
+def test_scores_within_the_bound_are_asked_for_again_on_request(crowded, tmp_path):
+    ingest(patient(crowded, max_maps="3"), tmp_path)
+    crowded.documents["10f8"]["stats"]["upvotes"] = 777
+    assert set(ingest(patient(crowded, max_maps="3", full="yes"), tmp_path).values()) == {"held"}
+    said = json.loads((tmp_path / HELD / "beatsaver.10f8.zip" / "offer.json").read_bytes())
+    assert said["popularity"]["upvotes"] == 777
 
 
 def test_the_best_rated_come_first(crowded, tmp_path):
@@ -421,7 +440,9 @@ def test_the_defaults_are_those_that_the_readme_names():
         ("../x", {}, "map numbers are hexadecimal"),
         ("", {"max_maps": "many"}, "--max-maps expects a whole number, got 'many'"),
         ("", {"max_maps": "-1"}, "not negative"),
-        ("", {"revisit_days": "nan"}, "not negative"),
+        ("", {"revisit_days": "nan"}, "--revisit-days expects a number from 0 to 100000, got 'nan'"),
+        ("", {"revisit_days": "inf"}, "--revisit-days expects a number"),
+        ("", {"min_upvotes": "2.5"}, "--min-upvotes expects a whole number"),
         ("", {"min_score": "75"}, "--min-score is from 0 to 1"),
         ("", {"nsfw": "perhaps"}, "--nsfw expects true or false"),
         ("", {"order": "random"}, "--order is one of latest, rating"),
@@ -434,7 +455,5 @@ def test_wrong_options_are_named(rest, options, reason):
 
 
 def test_an_offer_without_a_document_is_refused(tmp_path):
-    from bgb_assets.modalities.sources import Offer
-
     with pytest.raises(BadInput, match="no 'stats'"):
         source("", {}).fetch(Offer("beatsaver.1.zip", "", "v"), tmp_path, tmp_path)
