@@ -183,6 +183,19 @@ def files_of(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.mark.parametrize("verb", ["convert", "repair"])
+def test_a_map_that_cannot_be_read_is_named(tmp_path: Path, verb: str) -> None:
+    source = write_files(tmp_path / "map", {"notes.txt": b"no map"})
+    said = bgb(verb, "beatmap", source, "--to", "v3", "-o", tmp_path / "out")
+    assert said.code == 1
+    assert said.err.startswith(f"error: {source}: no Info.dat or info.json among 1 files (notes.txt); ")
+    (tmp_path / "a.zip").write_bytes(b"PK no zip")
+    said = bgb(verb, "beatmap", tmp_path / "a.zip", "--to", "v3", "-o", tmp_path / "out")
+    assert said.code == 1
+    assert "a.zip" in said.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_real_map_is_repaired_and_keeps_all_else(tmp_path: Path) -> None:
     source, out = with_song(tmp_path / "map", None), tmp_path / "out.zip"
     said = bgb("repair", "beatmap", source, "-o", out, "--json")

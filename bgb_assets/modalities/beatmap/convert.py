@@ -4,7 +4,8 @@ Belongs here: from a delivered map to a written one, and the report. Does not be
 writing files (`export`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,11 +89,20 @@ def convert_map(path: Path, format_: str, out: Path, *, lossy: bool = False) -> 
     """
     wanted = known_format(format_)
     refuse_used(out, path)
-    with opened_map(path) as directory:
+    with opened_map(path) as directory, named_in_errors(path):
         source = read_source_map(directory)
     rendered = rendered_or_refused(path, source, source.song, wanted, lossy=lossy)
     write_map(rendered, out)
     return Converted(out, wanted, source.song, source, rendered.lost)
+
+
+@contextmanager
+def named_in_errors(path: Path) -> Iterator[None]:
+    """Let what is wrong with a map say which map it is."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{path}: {error.reason}", error.remedy) from None
 
 
 def known_format(name: str) -> Format:

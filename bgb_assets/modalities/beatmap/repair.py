@@ -17,6 +17,7 @@ import orjson
 from bgb_assets.modalities.beatmap.convert import (
     Converted,
     known_format,
+    named_in_errors,
     refuse_used,
     rendered_or_refused,
     unreadable_rows,
@@ -134,12 +135,13 @@ def repair_map(path: Path, out: Path, format_: str | None = None, *, lossy: bool
     refuse_used(out, path)
     with opened_map(path) as directory:
         if wanted is None:
-            return _repaired_in_place(directory, out)
+            return _repaired_in_place(path, directory, out)
         return _repaired_as(path, directory, out, wanted, lossy=lossy)
 
 
-def _repaired_in_place(directory: Path, out: Path) -> RepairedMap:
-    song, folder = read_song(directory), open_folder(directory)
+def _repaired_in_place(path: Path, directory: Path, out: Path) -> RepairedMap:
+    with named_in_errors(path):
+        song, folder = read_song(directory), open_folder(directory)
     mended, turned_files = [], {}
     for item in song.readable:
         one = _mended(item.info.characteristic, item.info.difficulty, item.parsed.objects, item.tempo)
@@ -153,7 +155,8 @@ def _repaired_in_place(directory: Path, out: Path) -> RepairedMap:
 
 
 def _repaired_as(path: Path, directory: Path, out: Path, format_: Format, *, lossy: bool) -> RepairedMap:
-    source = read_source_map(directory)
+    with named_in_errors(path):
+        source = read_source_map(directory)
     items = source.song.difficulties
     mended = tuple(
         _mended(item.characteristic, item.difficulty, item.objects, item.tempo or source.song.tempo) for item in items
