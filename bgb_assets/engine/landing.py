@@ -209,7 +209,11 @@ def recognise_fetched(chain: Chain, prefix: str, landing: Landing) -> None:
             chain.uploads.observe(replace(now, **_read(record)))
         if record.problem is not None:
             landing.unrecognised(record.key, record.problem.reason)
-    write_bytes(_said_path(chain.store.layout, chain.modality.name), sha256_json(said).encode())
+    path = _said_path(chain.store.layout, chain.modality.name)
+    if said:
+        write_bytes(path, sha256_json(said).encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _read(record: UploadRecord) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bgb_assets.orchestration.sensors import build_sensors, is_under_way
 from bgb_assets.runtime.settings import load_settings
 from bgb_assets_tests import toy
 from bgb_assets_tests.driving import opened_below
+from bgb_assets_tests.toy_source import ingest as fetch
 
 FOUR = [asset_key("toy", stage) for stage in PER_UPLOAD_STAGES]
 
@@ -224,3 +225,43 @@ def test_what_runs_by_default(instance, data_root, enabled):
     assert [sensor.name for sensor in built] == ["toy_uploads_sensor", "toy_automation"]
     assert {sensor.default_status for sensor in built} == {expected}
     assert {sensor.minimum_interval_seconds for sensor in built} == {7}
+
+
+def test_fetched_uploads_are_asked_for_like_those_of_the_inbox(looks, inbox, shelf, make_chain):
+    toy.write_upload(inbox / "a")
+    assert fetch(make_chain(), shelf).new == ("shelf.a", "shelf.b", "shelf.c")
+    assert looks.look_and_run() == [("a", "shelf.c")]
+    assert looks.location.partitions() == ["a", "shelf.a", "shelf.b", "shelf.c"]
+    assert not any(record.pending for record in make_chain().uploads.all())
+    assert spans_of(looks.look()) == []
+    shelf.put("b", {"a.txt": "7 7"}, version="2")
+    fetch(make_chain(), shelf)
+    assert looks.look_and_run() == [("shelf.b", "shelf.b")]
+    shelf.put("b", gone=True)
+    fetch(make_chain(), shelf)
+    assert len(inbox_events(looks.look())) == 1
+    assert looks.location.partitions() == ["a", "shelf.a", "shelf.c"]
+
+
+def test_an_ingest_that_was_killed_before_it_read_leaves_that_to_the_run(looks, shelf, make_chain):
+    fetch(make_chain(), shelf)
+    uploads = make_chain().uploads
+    uploads.put(replace(uploads.require("shelf.a"), facets={}))
+    assert looks.look_and_run() == [("shelf.a", "shelf.c")]
+    assert set(make_chain().uploads.require("shelf.a").facets) == {"a", "b"}
+
+
+def test_what_a_source_says_otherwise_is_told_to_the_manifest_and_asks_for_no_run(looks, shelf, make_chain):
+    fetch(make_chain(), shelf)
+    looks.look_and_run()
+    assert inbox_events(looks.look()) == []
+    fetch(make_chain(), shelf)
+    looks.look()
+    fetch(make_chain(), shelf)
+    assert inbox_events(looks.look()) == [], "nothing was said"
+    shelf.put("a", popularity={"score": 0.5})
+    assert fetch(make_chain(), shelf).touched == ("shelf.a",)
+    result = looks.look()
+    (event,) = inbox_events(result)
+    assert event.asset_key == asset_key("toy", "inbox")
+    assert spans_of(result) == []

@@ -139,3 +139,27 @@ def test_missing_or_unmounted_folder_deletes_nothing(tmp_path: Path) -> None:
     (outer / "another").touch()
     found = compared(tmp_path, [], [record("a", root=str(outer))], Root(inbox, marked=True), Root(outer, marked=False))
     assert found.vanished == ("a",)
+
+
+def fetched(key: str, state: str = "present") -> UploadRecord:
+    return UploadRecord(
+        "toy", key, "raw/blobs", key, FILES, blobs={"x/a.txt": "0" * 64}, source="shelf", version="1", state=state
+    )
+
+
+def test_what_was_fetched_lies_in_no_folder_and_vanishes_from_none(tmp_path: Path) -> None:
+    found = compared(tmp_path, [sighting("a")], [record("a"), fetched("shelf.b"), fetched("shelf.c")])
+    assert (found.vanished, found.held, found.unchanged) == ((), None, ("a",))
+    (tmp_path / "inbox" / "toy" / "note").touch()
+    gone = [record(f"n{i}") for i in range(11)]
+    many = [fetched(f"shelf.{i}") for i in range(100)]
+    found = compared(tmp_path, [], [*gone, *many])
+    assert found.held == "11 of 11 uploads vanished at once", "the share is of what folders hold"
+
+
+def test_name_of_a_fetched_upload_is_refused_until_it_is_gone(tmp_path: Path) -> None:
+    found = compared(tmp_path, [sighting("shelf.B")], [fetched("shelf.b")])
+    assert found.refused == {"inbox/toy/shelf.B": "'shelf.b' is an upload from shelf; rename the file or folder"}
+    assert (found.new, found.unsettled, found.collided) == ((), (), {})
+    found = compared(tmp_path, [sighting("shelf.b")], [fetched("shelf.b", state=VANISHED)])
+    assert [seen.key for seen in found.new] == ["shelf.b"]

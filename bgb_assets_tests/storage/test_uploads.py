@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 
 from bgb_assets.runtime.errors import NewerStore, StoreError, UnsafeArchive, Unstable, UsageError
+from bgb_assets.storage.blobs import Blobs
 from bgb_assets.storage.digests import signature
+from bgb_assets.storage.layout import Layout
 from bgb_assets.storage.uploads import (
     FACTS_NAME,
     Problem,
     StageState,
     UploadRecord,
     Uploads,
+    blobs_in_use,
     delivered_digest,
+    file_of,
     is_untouched,
     opened,
     require_untouched,
@@ -171,3 +175,74 @@ def test_facts_and_labels(folder: UploadRecord) -> None:
     assert labelled.all_facets["facts"] != folder.all_facets["facts"]
     assert replace(labelled, popularity={}).all_facets == labelled.all_facets, "popularity is no content"
     assert labelled.labels == {"source": "inbox", "origin": None, "popularity": {"plays": 2}, "facts": {"label": 1}}
+
+
+def fetched(tmp_path: Path, files: dict[str, bytes], path: str = "shelf.song") -> UploadRecord:
+    """Return an upload whose files lie among the blobs."""
+    blobs = Blobs(Layout(tmp_path))
+    digests = {}
+    for name, data in files.items():
+        (tmp_path / "file").write_bytes(data)
+        digests[name] = blobs.take(tmp_path / "file")
+    signatures = {name: signature(blobs.path(digest)) for name, digest in digests.items()}
+    return UploadRecord("toy", "shelf.song", Layout.BLOBS, path, signatures, blobs=digests, source="shelf", version="1")
+
+
+def test_fetched_files_are_opened_under_their_own_names(tmp_path: Path) -> None:
+    record = fetched(tmp_path, {"a.txt": b"1", "deep/b.txt": b"1", "shelf.song": b"2"})
+    assert len(set(record.blobs.values())) == 2, "equal bytes lie there once"
+    with opened(record, tmp_path, tmp_path / "tmp", LIMITS) as view:
+        assert {path.relative_to(view).as_posix(): path.read_bytes() for path in view.rglob("*") if path.is_file()} == {
+            "a.txt": b"1",
+            "deep/b.txt": b"1",
+            "shelf.song": b"2",
+        }
+    assert file_of(record, "a.txt", tmp_path) == file_of(record, "deep/b.txt", tmp_path)
+    assert record.archive is None
+
+
+def test_fetched_archive_is_unpacked_although_a_blob_has_no_suffix(tmp_path: Path) -> None:
+    zipped(tmp_path, {"a.txt": "1"})
+    record = fetched(tmp_path, {"map.zip": (tmp_path / "inbox" / "song.zip").read_bytes()})
+    with opened(record, tmp_path, tmp_path / "tmp", LIMITS) as view:
+        assert [path.name for path in view.iterdir()] == ["a.txt"]
+
+
+def test_delivered_digest_does_not_tell_where_bytes_lie(tmp_path: Path, folder: UploadRecord) -> None:
+    names = {"a.txt": b"a.txt", "deep/b.txt": b"deep/b.txt", "facts.json": b"facts.json"}
+    assert delivered_digest(fetched(tmp_path, names), tmp_path) == delivered_digest(folder, tmp_path)
+
+
+def test_touched_blob_is_noticed(tmp_path: Path) -> None:
+    record = fetched(tmp_path, {"a.txt": b"1"})
+    assert is_untouched(record, tmp_path)
+    file_of(record, "a.txt", tmp_path).write_bytes(b"2")
+    assert not is_untouched(record, tmp_path)
+    with (
+        pytest.raises(Unstable, match="run `bgb ingest toy shelf:` again"),
+        opened(record, tmp_path, tmp_path / "tmp", LIMITS),
+    ):
+        pass
+
+
+def test_blobs_in_use_are_those_of_all_modalities(tmp_path: Path) -> None:
+    one = fetched(tmp_path, {"a.txt": b"1"})
+    two = replace(fetched(tmp_path, {"b.txt": b"2"}), modality="other", state="vanished")
+    folder = tmp_path / "uploads"
+    assert blobs_in_use(folder) == set()
+    for record in (one, two):
+        Uploads(folder / record.modality).put(record)
+    (first,), (second,) = one.blobs.values(), two.blobs.values()
+    assert blobs_in_use(folder) == {first, second}
+    assert blobs_in_use(folder, but=("toy", "shelf.song")) == {second}
+    assert blobs_in_use(folder, present=True) == {first}
+
+
+def test_record_from_before_there_were_sources_is_read(tmp_path: Path, folder: UploadRecord) -> None:
+    uploads = Uploads(tmp_path / "uploads")
+    uploads.put(folder)
+    path = tmp_path / "uploads" / "song.json"
+    value = json.loads(path.read_text())
+    del value["blobs"], value["version"]
+    path.write_text(json.dumps(value))
+    assert uploads.require("song") == folder
