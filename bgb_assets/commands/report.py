@@ -4,7 +4,7 @@ Belongs here: what is drawn and where it is written. Does not belong here: drawi
 finding entries (`engine.pictures`), rendering (`runtime.rendering`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,12 @@ def _report_file(name: str, path: Path, output: Path) -> None:
     draw = modality(name).file_pictures
     if draw is None:
         raise UsageError(f"{name} draws no pictures of single files; `bgb ingest {name} {path}`, then `bgb report`")
-    pictures = _written(resolve(draw)(path).items(), output)
-    _write_page(output, path.name, [(path.name, pictures)], "")
+    write_pictures(resolve(draw)(path), path.name, output)
+
+
+def write_pictures(figures: Mapping[str, Any], title: str, output: Path) -> None:
+    """Write figures as PNG in both themes, and a page of its own with all of them."""
+    _write_page(output, title, [("", _written(figures.items(), output))], "")
 
 
 def _written(figures: Iterable[tuple[str, Any]], folder: Path) -> list[Picture]:

@@ -69,6 +69,7 @@ def render_png(figure: Any, theme: str, width: int = WIDTH_PIXELS) -> bytes:
     figure.savefig(drawn, format="png", dpi=width / figure.get_figwidth(), pil_kwargs={"compress_level": 1})
     with Image.open(drawn) as picture:
         few = picture.convert("RGB").quantize(_COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    _set_corner(few, THEMES[theme][0])
     few.save(packed, format="png", optimize=True)
     return packed.getvalue()
 
@@ -98,12 +99,21 @@ def page(title: str, sections: Sequence[tuple[str, Sequence[Picture]]], notice: 
 
     Args:
         title: Its headline.
-        sections: (heading, pictures), in order.
+        sections: (heading, pictures), in order; a heading may be empty.
         notice: A sentence below the headline.
     """
     body = "\n".join(_section(heading, pictures) for heading, pictures in sections)
     told = f"<p>{html.escape(notice)}</p>\n" if notice else ""
     return _PAGE.format(title=html.escape(title), body=told + body)
+
+
+def _set_corner(picture: Any, color: str) -> None:
+    """Give the palette the exact color of the background, of which the corner is, so that no page shows an edge."""
+    from PIL import ImageColor
+
+    palette, start = picture.getpalette(), 3 * picture.getpixel((0, 0))
+    palette[start : start + 3] = ImageColor.getrgb(color)
+    picture.putpalette(palette)
 
 
 def _section(heading: str, pictures: Sequence[Picture]) -> str:
@@ -116,7 +126,8 @@ def _section(heading: str, pictures: Sequence[Picture]) -> str:
         + f"<figcaption>{html.escape(picture.title)}</figcaption></figure>"
         for picture in pictures
     ]
-    return f"<h2>{html.escape(heading)}</h2>\n" + "\n".join(figures or ["<p>nothing to draw yet</p>"])
+    above = f"<h2>{html.escape(heading)}</h2>\n" if heading else ""
+    return above + "\n".join(figures or ["<p>nothing to draw yet</p>"])
 
 
 def _paint(figure: Any, background: str, ink: str) -> None:

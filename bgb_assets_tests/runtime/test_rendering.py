@@ -51,6 +51,13 @@ def test_black_becomes_the_ink_and_other_colors_stay(theme):
     assert share_near(png, INKS[other], 4) < 0.001
 
 
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_background_is_exactly_that_of_the_page(theme):
+    noise = figure()
+    noise.axes[0].imshow(np.random.default_rng(0).random((90, 90)), cmap="magma", aspect="auto")
+    assert pixels(render_png(noise, theme)).getpixel((0, 0)) == BACKGROUNDS[theme]
+
+
 def test_the_same_figure_gives_the_same_bytes():
     assert rendered("x", figure()).png == rendered("x", figure()).png
     assert render_png(figure(), "light") == render_png(figure(), "light")
@@ -86,4 +93,5 @@ def test_a_page_holds_both_themes_and_escapes_names():
     seen.feed(page("<b>", [("a & <i>", [picture]), ("nothing", [])], "1 of 2 <songs>"))
     assert [image["class"] for image in seen.images] == ["light", "dark"]
     assert [base64.b64decode(image["src"].partition(",")[2]) for image in seen.images] == list(picture.png.values())
+    assert "<h2></h2>" not in page("one", [("", [picture])])
     assert {"<b>", "a & <i>", "1 of 2 <songs>", "nothing to draw yet", "notes-mel"} <= set(seen.texts)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from bgb_assets.modalities.beatmap import report_corpus, report_song
 from bgb_assets.modalities.beatmap.report_drawing import read_difficulties
 from bgb_assets.modalities.beatmap.report_grid import grid_strip
+from bgb_assets.modalities.beatmap.report_song import Asked
 
 Entries: TypeAlias = Mapping[str, Path]
 Figures: TypeAlias = Mapping[str, Any]
@@ -35,7 +36,7 @@ def pictures(stage: str, entries: Entries, root: Path) -> Figures:
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def song_pictures(stage: str, entries: Entries, asked_nps: Mapping[str, float] | None = None) -> Figures:
+def song_pictures(stage: str, entries: Entries, asked_nps: Mapping[str, Asked] | None = None) -> Figures:
     """Return the figures of stage features or notes of one song.
 
     Args:

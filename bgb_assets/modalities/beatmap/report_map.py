@@ -11,12 +11,13 @@ from pathlib import Path
 
 from bgb_assets.modalities.beatmap import cache, features, notes, raw
 from bgb_assets.modalities.beatmap.report import Figures, song_pictures
+from bgb_assets.modalities.beatmap.report_song import Asked
 from bgb_assets.modalities.contract import ArchiveLimits
 from bgb_assets.runtime.archives import is_archive, unpack
 from bgb_assets.runtime.errors import UsageError
 
 
-def pictures_of_map(path: Path, asked_nps: Mapping[str, float] | None = None) -> Figures:
+def pictures_of_map(path: Path, asked_nps: Mapping[str, Asked] | None = None) -> Figures:
     """Return the figures of one map by name: `notes-mel`, `notes-grid`, `notes-density` and so on.
 
     Args:

@@ -7,7 +7,7 @@ Belongs here: figures of one song's entries. Does not belong here: the wall note
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from bgb_assets.modalities.beatmap.report_drawing import (
     inside,
     read_mel,
 )
+
+Asked: TypeAlias = float | tuple[Sequence[float], Sequence[float]]
+"""Notes per second asked for; where they vary, (seconds, notes per second from each of them on)."""
 
 _STRIP_S = 10.0
 _MAX_STRIPS = 8
@@ -107,12 +110,12 @@ def note_strips(difficulties: list[Drawn]) -> Any:
     return figure
 
 
-def density(difficulties: list[Drawn], asked_nps: Mapping[str, float]) -> Any:
+def density(difficulties: list[Drawn], asked_nps: Mapping[str, Asked]) -> Any:
     """Return a figure of the pace of all difficulties over time, and dashed what was asked for.
 
     Args:
         difficulties: What to draw.
-        asked_nps: Difficulty -> notes per second that were asked for, of a map that was generated.
+        asked_nps: Difficulty -> what was asked for, of a map that was generated.
     """
     figure, (axes,) = figure_of(height_inches=2.8)
     for one in sorted(difficulties, key=lambda one: one.count):
@@ -120,16 +123,24 @@ def density(difficulties: list[Drawn], asked_nps: Mapping[str, float]) -> Any:
         at_s, pace = _pace(times_s)
         whole = one.count / max(1e-9, times_s[-1] - times_s[0])
         asked = asked_nps.get(one.difficulty)
-        told = f"{one.name}: {whole:.1f}/s" + ("" if asked is None else f", asked {asked:g}/s")
+        told = f"{one.name}: {whole:.1f}/s" + ("" if asked is None else f", asked {_told(asked)}/s")
         color = DIFFICULTY_COLORS[one.difficulty]
         style = "-" if one.characteristic == CHARACTERISTICS[0] else "-."
         axes.plot(at_s, pace, linewidth=1.2, linestyle=style, color=color, label=told)
         if asked is not None:
-            axes.axhline(asked, linestyle="--", linewidth=1.0, color=color)
+            from_s, nps = ([0.0], [asked]) if isinstance(asked, float | int) else asked
+            steps = np.append(from_s, max(at_s[-1], from_s[-1])), np.append(nps, nps[-1])
+            axes.plot(*steps, drawstyle="steps-post", linestyle="--", linewidth=1.0, color=color)
     axes.set(xlabel="time (s)", ylabel=f"notes/s over {_DENSITY_WINDOW_S:g} s", xlim=(0, None), ylim=(0, None))
     axes.legend(fontsize="small", frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.set_title("Density" + (", dashed what was asked for" if asked_nps else ""))
     return figure
+
+
+def _told(asked: Asked) -> str:
+    if isinstance(asked, float | int):
+        return f"{asked:.3g}"
+    return f"{min(asked[1]):.3g} to {max(asked[1]):.3g}"
 
 
 def _pace(times_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -145,7 +156,7 @@ def _draw_row(axes: Any, grid: NDArray[np.float16], frames_per_beat: int, one: D
     bands = grid.shape[1] - 1
     piece = grid[first * frames_per_beat : last * frames_per_beat]
     # Grey and dimmed, so that both hands stand out.
-    _draw_mel(axes, piece, first, first + len(piece) / frames_per_beat, cmap="gray", loudest=1.8)
+    _draw_mel(axes, piece, first, first + len(piece) / frames_per_beat, cmap="gray", loudest=1.5)
     for beat in beats:
         bar = beat % BEATS_PER_BAR == 0
         axes.axvline(beat, color="#9a9a9a", alpha=0.8 if bar else 0.3, linewidth=0.9 if bar else 0.5)

@@ -32,3 +32,13 @@ def test_what_was_asked_for_is_drawn_beside_the_pace(entries):
     assert [text for text in texts(asked) if "asked 4/s" in text]
     assert "Density, dashed what was asked for" in texts(asked)
     assert len(asked.axes[0].lines) == len(plain.axes[0].lines) + 1
+
+
+def test_what_was_asked_for_may_vary(entries):
+    asked = {"Expert": ([0.0, 10.0], [3.0, 6.5])}
+    figure = song_pictures("notes", entries, asked)["density"]
+    assert [text for text in texts(figure) if text.endswith("asked 3 to 6.5/s")]
+    (steps,) = (line for line in figure.axes[0].lines if line.get_linestyle() == "--")
+    assert steps.get_drawstyle() == "steps-post"
+    assert steps.get_xdata()[:2].tolist() == [0.0, 10.0]
+    assert steps.get_ydata().tolist() == [3.0, 6.5, 6.5]
