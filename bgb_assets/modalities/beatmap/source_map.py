@@ -19,14 +19,13 @@ from bgb_assets.modalities.beatmap.export import (
     ENVIRONMENTS,
     AudioToWrite,
     DifficultyToWrite,
-    Format,
     SongToWrite,
 )
 from bgb_assets.modalities.beatmap.export_audio import game_audio, without_tags
 from bgb_assets.modalities.beatmap.folder import MapFolder, open_folder
 from bgb_assets.modalities.beatmap.info import optional_number
 from bgb_assets.modalities.beatmap.lights import Lights, no_lights
-from bgb_assets.modalities.beatmap.read_lights import LightsRead, read_lights, read_lightshow
+from bgb_assets.modalities.beatmap.read_lights import read_lights, read_lightshow
 from bgb_assets.modalities.beatmap.reading import read_json
 from bgb_assets.modalities.beatmap.retiming import same_tempo
 from bgb_assets.modalities.beatmap.song import Song, read_song
@@ -47,7 +46,6 @@ class SourceMap:
 
     Attributes:
         song: All that is carried.
-        format: The version it came in; the newest one where its files differ.
         versions: Version strings of its readable difficulties, in order.
         lost: What is played and cannot be carried -> how many.
         left: What is not played and not carried -> how many.
@@ -56,7 +54,6 @@ class SourceMap:
     """
 
     song: SongToWrite
-    format: Format
     versions: tuple[str, ...]
     lost: Mapping[str, int]
     left: Mapping[str, int]
@@ -89,7 +86,6 @@ def read_source_map(directory: Path) -> SourceMap:
     unreadable = tuple(item for item in song.difficulties if isinstance(item, Unusable))
     return SourceMap(
         song=to_write,
-        format=_format(song),
         versions=tuple(item.version.text for item in song.readable),
         lost=+Counter({UNREADABLE: len(unreadable), ROTATED: rotated}),
         left=dict(sorted((+left).items())),
@@ -181,36 +177,44 @@ def _difficulty(item: Difficulty, tempo: TempoMap, shows: Mapping[str, Lights]) 
 def _shows(
     folder: MapFolder, song: Song, info: Mapping[str, Any], left: Counter[str], warnings: list[str]
 ) -> dict[str, Lights]:
-    """Return the light show of each difficulty by the name of its file; counts what its files say beyond that."""
+    """Return the light show of each difficulty by the name of its file; counts what each file says beyond that."""
+    separate = dict(_lightshow_files(info))
     shows: dict[str, Lights] = {}
-    files_v4 = dict(_lightshow_files(info))
+    found: dict[str, Lights] = {}
     for item in song.readable:
         name = item.info.file
-        document = read_json(folder.path(_found(folder, name)), name)
-        left += uncarried_in_difficulty(document)
-        try:
-            if item.version.major < 4:
-                read = read_lights(document, item.version, name)
-            else:
-                read = _separate_show(folder, files_v4.get(name, ""), left)
-        except BadInput as error:
-            warnings.append(f"the light show of {name} is not carried: {error.reason}")
-            read = LightsRead(no_lights(), {"light shows that cannot be read": 1})
-        shows[name] = read.lights
-        left.update(read.left)
+        if name not in shows:
+            left += uncarried_in_difficulty(_document(folder, name))
+        holder = name if item.version.major < 4 else separate.get(name, "")
+        if holder not in found:
+            found[holder] = _show(folder, item, holder, left, warnings)
+        shows[name] = found[holder]
     return shows
 
 
-def _separate_show(folder: MapFolder, name: str, left: Counter[str]) -> LightsRead:
-    if not name:
-        return LightsRead(no_lights(), {})
+def _show(folder: MapFolder, item: Difficulty, holder: str, left: Counter[str], warnings: list[str]) -> Lights:
+    """Return the light show in a file, an empty one where it cannot be read."""
+    if not holder:
+        return no_lights()
+    try:
+        document = _document(folder, holder)
+        newer = item.version.major >= 4
+        read = read_lightshow(document, holder) if newer else read_lights(document, item.version, holder)
+    except BadInput as error:
+        warnings.append(f"the light show of {item.info.file} is not carried: {error.reason}")
+        left["light shows that cannot be read"] += 1
+        return no_lights()
+    left.update(read.left)
+    if newer:
+        left += uncarried_in_difficulty(document)
+    return read.lights
+
+
+def _document(folder: MapFolder, name: str) -> Any:
     found = folder.find(name)
     if found is None:
-        raise BadInput(f"Info names the light show {name!r}, which is not in the map", "add the file")
-    document = read_json(folder.path(found), name)
-    read = read_lightshow(document, name)
-    left += uncarried_in_difficulty(document)
-    return read
+        raise BadInput(f"Info names {name!r}, which is not in the map", "add the file")
+    return read_json(folder.path(found), name)
 
 
 def _lightshow_files(info: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -220,10 +224,6 @@ def _lightshow_files(info: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield file, show
 
 
-def _found(folder: MapFolder, name: str) -> str:
-    return folder.find(name) or name
-
-
 def _other_files(folder: MapFolder, song: Song, info: Mapping[str, Any]) -> list[str]:
     """Return the files that nothing carried was read from; version 4's audio data is its tempo."""
     shows = [show for _, show in _lightshow_files(info)]
@@ -231,11 +231,3 @@ def _other_files(folder: MapFolder, song: Song, info: Mapping[str, Any]) -> list
     names = [*(item.info.file for item in song.difficulties), *shows, *data, _cover_name(info)]
     used = {folder.info, song.audio_file, *(folder.find(name) for name in names if name)}
     return [path for path in folder.files if path not in used]
-
-
-def _format(song: Song) -> Format:
-    newest = max(item.version.major for item in song.readable)
-    if song.info.version.major == 4:
-        newest = 4
-    by_major: dict[int, Format] = {1: "v2", 2: "v2", 3: "v3", 4: "v4"}
-    return by_major[newest]

@@ -28,20 +28,21 @@ def test_texts_preview_and_stages_of_a_real_map():
     ]
 
 
-def test_a_map_whose_files_differ_came_in_the_newest():
+def test_versions_and_what_cannot_be_read_of_real_maps():
     source = read_source_map(real_map("JOURNEY"))
-    assert (source.format, source.versions) == ("v3", ("3.1.0", "2.6.0"))
+    assert source.versions == ("3.1.0", "2.6.0")
     assert source.lost == {UNREADABLE: 4}
-    assert read_source_map(real_map("werewolf_howls")).format == "v2"
+    assert [one.info.difficulty for one in source.unreadable] == ["Easy", "Normal", "Hard", "Expert"]
+    assert read_source_map(real_map("werewolf_howls")).versions == ("2.2.0",) * 5
 
 
-def test_a_map_of_version_1_came_in_version_2(tmp_path):
+def test_a_map_of_version_1(tmp_path):
     snippets = shared_data("beatmap") / "wiki_snippets"
     level = {"difficulty": "Easy", "difficultyRank": 1, "audioPath": "song.ogg", "jsonPath": "Easy.json"}
     info = {"songName": "x", "beatsPerMinute": 208, "previewStartTime": 3, "difficultyLevels": [level]}
     files = {"info.json": info, "Easy.json": (snippets / "beatmap" / "1.5.0.dat").read_bytes(), "readme.txt": b"!"}
     source = read_source_map(write_files(tmp_path, files))
-    assert (source.format, source.versions) == ("v2", ("1.5.0",))
+    assert source.versions == ("1.5.0",)
     assert source.song.preview_s == (3, 0)
     assert source.song.environments == ENVIRONMENTS
     assert source.left["other files"] == 1
@@ -50,14 +51,14 @@ def test_a_map_of_version_1_came_in_version_2(tmp_path):
 def test_a_map_of_version_4_and_its_light_show(tmp_path):
     folder = map_v4(tmp_path / "a", NOTE_V4, AudioData=AUDIO_DATA, Lightshow=LIGHTSHOW)
     source = read_source_map(folder)
-    assert source.format == "v4"
+    assert source.versions == ("4.0.0",)
     assert source.song.mappers == ("A mapper", "Another")
     assert rows_of(source.song.difficulties[0].lights) == ([(4.0, 2, 5, 0.5)], [])
     assert (source.lost, source.left) == ({}, {})
     (folder / "Lightshow.dat").unlink()
     source = read_source_map(folder)
     assert source.left == {"light shows that cannot be read": 1}
-    assert any("names the light show 'Lightshow.dat', which is not in the map" in one for one in source.warnings)
+    assert any("names 'Lightshow.dat', which is not in the map" in one for one in source.warnings)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,21 @@ def test_audio_that_cannot_be_decoded_is_refused(tmp_path):
     write_files(simple_map(tmp_path), {"song.egg": b"no sound at all"})
     with pytest.raises(BadInput, match=r"song\.egg: cannot be decoded"):
         read_source_map(tmp_path)
+
+
+def test_a_light_show_that_difficulties_share_is_counted_once(tmp_path):
+    entries = [
+        {
+            "characteristic": "Standard",
+            "difficulty": name,
+            "beatmapDataFilename": file,
+            "lightshowDataFilename": "L.dat",
+        }
+        for name, file in (("Easy", "Easy.dat"), ("Hard", "Hard.dat"))
+    ]
+    groups = LIGHTSHOW | {"eventBoxGroups": [{"b": 1}, {"b": 2}]}
+    folder = map_v4(tmp_path, NOTE_V4, L=groups, Easy=NOTE_V4, Hard=NOTE_V4, info={"difficultyBeatmaps": entries})
+    (folder / "Expert.dat").unlink()
+    source = read_source_map(folder)
+    assert source.left == {"groups of lights": 2}
+    assert [len(item.lights) for item in source.song.difficulties] == [1, 1]
