@@ -3,6 +3,7 @@
 Belongs here: what any file server does, well or badly. Does not belong here: what one modality's servers say.
 """
 
+import sys
 import threading
 import time
 from collections import defaultdict, deque
@@ -99,6 +100,15 @@ def whole(content: bytes, etag: str) -> Reply:
     return Reply(200, content, {"ETag": etag})
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that were killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class WebServer:
     """Serves `files`; each answer to a path uses up one of its `faults` first. A context manager."""
 
@@ -109,8 +119,7 @@ class WebServer:
         self.sent_bytes = 0
         self.now: Callable[[], float] = time.monotonic
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
