@@ -25,6 +25,7 @@ from bgb_assets.modalities.beatmap.recordings import compare, find_pairs
 from bgb_assets.modalities.beatmap.synth import write_ogg
 from bgb_assets.modalities.beatmap.synth_score import compose
 from bgb_assets.modalities.beatmap.synth_sound import play
+from bgb_assets.storage.groups import merge
 from bgb_assets_tests.benchmarks.measured import in_turns, ratio, show
 
 RATE_HZ = 22_050
@@ -51,7 +52,10 @@ def compare_corpus(count: int, repeats: int) -> None:
     held = sum(song.nbytes for song in songs)
     found = {(i, j) for i, j, _ in find_pairs(songs)}
     print(f"{count} songs, {held / 1e6:.0f} MB of landmarks, {len(twins)} second encodes")
-    print(f"  found {len(found & twins)} of them, {len(found - twins)} other pairs")
+    names = [f"{number:06d}" for number in range(count)]
+    merged = merge(names, [(names[i], names[j]) for i, j in found])
+    connected = sum(merged[names[i]] == merged[names[j]] for i, j in twins)
+    print(f"  {connected} of them connected by {len(found & twins)} pairs, {len(found - twins)} other pairs")
     pairs = list(itertools.islice(itertools.combinations(range(count), 2), PAIRS))
     share = len(pairs) / (count * (count - 1) / 2)
     taken = in_turns(

@@ -7,12 +7,20 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from bgb_assets.engine.fan_in import FanInRun, head_name
 from bgb_assets.modalities.contract import Reads, StageResult
-from bgb_assets.runtime.errors import StoreError, UsageError
+from bgb_assets.runtime import monitoring
+from bgb_assets.runtime.errors import ConfigError, StoreError, UsageError
+from bgb_assets.storage.digests import sha256_json
+from bgb_assets.storage.found_groups import FOUND_FILE, has_found, write_found
+from bgb_assets.storage.groups import merge
 from bgb_assets.storage.heads import heads_of
+from bgb_assets.storage.manifest import read_rows, rows_schema, write_manifest
+from bgb_assets.storage.pins import decide, read_pins
+from bgb_assets.storage.splits import NONE, SplitParams
 from bgb_assets_tests import toy
 from bgb_assets_tests.conftest import MakeChain
 from bgb_assets_tests.driving import everything, fan_in, ingest, walk
@@ -183,3 +191,101 @@ def _wait_for(path: Path) -> None:
         assert time.monotonic() < deadline_s
         os.sched_yield()
         time.sleep(0.01)
+
+
+def manifest_that_finds(fan_in, params, out):
+    """The first two uploads are one group; the file of rows is the one that every real manifest has."""
+    pins = read_pins(fan_in.pins)
+    keys = [member.key for member in fan_in.members]
+    decision = decide("toy", keys, [NONE] * len(keys), pins, SplitParams())
+    rows = {
+        "row_id": keys,
+        "upload": keys,
+        "group": decision.groups,
+        "split": decision.splits,
+        "fold": [-1] * len(keys),
+        "included": [True] * len(keys),
+        "reason": [""] * len(keys),
+        "weight": [1.0] * len(keys),
+        "entry": keys,
+    }
+    schema = rows_schema({})
+    table = pa.table({name: pa.array(rows[name], schema.field(name).type) for name in schema.names}, schema)
+    write_manifest(out, table, where="toy/manifest", schema=schema, params=None)
+    merged = merge(keys, pins.same)
+    pairs = [pair for pair in [tuple(keys[:2])] if len({merged[key] for key in pair}) == 2]
+    write_found(out, pairs, dict(zip(keys, decision.splits, strict=True)))
+    return StageResult({"rows": sha256_json(list(decision.groups))})
+
+
+FINDS = toy.with_stage(
+    toy.MODALITY,
+    "manifest",
+    run="bgb_assets_tests.engine.test_fan_in:manifest_that_finds",
+    parts=None,
+    publishes=("rows",),
+    audits={},
+)
+
+
+def test_found_groups_are_pinned_and_the_manifest_is_made_again_from_the_pins(
+    inbox: Path, data_root: Path, make_chain: MakeChain
+) -> None:
+    with monitoring.counting() as counts:
+        first = FanInRun(make_chain(FINDS), "manifest").run()
+    assert (first.outcome, counts["stage_calls.manifest"]) == ("built", 2)
+    chain = make_chain(FINDS)
+    assert not has_found(entry(chain, first))
+    pins = read_pins(data_root / "pins" / "toy")
+    assert pins.pairs == (("toy_00000", "toy_00001"),)
+    assert set(pins.splits) == {"toy_00000", "toy_00001"}
+    with monitoring.counting() as counts:
+        again = FanInRun(chain, "manifest").run()
+    assert (again.outcome, again.identity, counts["stage_calls.manifest"]) == ("hit", first.identity, 0)
+    head = heads_of(chain.store.layout, "toy").get("manifest")
+    assert head is not None
+    assert head.identity == first.identity == FanInRun(chain, "manifest").identity().digest()
+
+
+def test_pins_taken_back_are_found_again_without_a_call(inbox: Path, data_root: Path, make_chain: MakeChain) -> None:
+    first = FanInRun(make_chain(FINDS), "manifest").run()
+    before = {path.name: path.read_bytes() for path in (data_root / "pins" / "toy").iterdir()}
+    shutil.rmtree(data_root / "pins")
+    with monitoring.counting() as counts:
+        again = FanInRun(make_chain(FINDS), "manifest").run()
+    assert again.identity == first.identity
+    assert counts["stage_calls.manifest"] == 0, "both entries were there"
+    assert {path.name: path.read_bytes() for path in (data_root / "pins" / "toy").iterdir()} == before
+
+
+def test_a_group_keeps_the_split_it_had_in_the_manifest_in_use(
+    inbox: Path, data_root: Path, make_chain: MakeChain
+) -> None:
+    shutil.move(inbox / "toy_00000", data_root / "aside")
+    ingest(make_chain(FINDS))
+    plain = toy.with_stage(FINDS, "manifest", run="bgb_assets_tests.engine.test_fan_in:manifest_alone")
+    rows = read_rows(entry(make_chain(plain), FanInRun(make_chain(plain), "manifest").run())).to_pylist()
+    held = {row["upload"]: row["split"] for row in rows}
+    shutil.move(data_root / "aside", inbox / "toy_00000")
+    ingest(make_chain(FINDS))
+    walk(make_chain(FINDS))
+    FanInRun(make_chain(FINDS), "manifest").run()
+    splits = read_pins(data_root / "pins" / "toy").splits
+    assert list(splits) == ["toy_00001", "toy_00000"], "the one that was there is pinned first"
+    assert set(splits.values()) == {held["toy_00001"]}
+
+
+def manifest_alone(fan_in, params, out):
+    result = manifest_that_finds(fan_in, params, out)
+    (out / FOUND_FILE).unlink()
+    return result
+
+
+def test_a_pin_file_that_cannot_be_read_stops_the_run_and_is_left_alone(
+    inbox: Path, data_root: Path, make_chain: MakeChain
+) -> None:
+    (data_root / "pins" / "toy").mkdir(parents=True)
+    (data_root / "pins" / "toy" / "groups.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"groups\.json: expected"):
+        FanInRun(make_chain(FINDS), "manifest").run()
+    assert (data_root / "pins" / "toy" / "groups.json").read_text() == "{"
