@@ -29,14 +29,26 @@ NEAR_S = {"v2": EVENT_NEAR_S, "v3": EVENT_NEAR_S, "v4": SAMPLE_NEAR_S}
 STANDARD, ONE_SABER = ("Standard", "ExpertPlus"), ("OneSaber", "ExpertPlus")
 
 
-def test_a_real_map_goes_through_all_versions_and_back(tmp_path: Path) -> None:
-    source = real_map("werewolf_howls")
+@pytest.mark.parametrize(
+    ("name", "versions", "difficulties"),
+    [
+        ("werewolf_howls", ("v2", "v4", "v3", "v2"), 5),
+        ("JOURNEY Standard", ("v2", "v4", "v3", "v2"), 1),
+        ("JOURNEY", ("v4", "v3", "v4", "v3"), 2),  # has angles, which version 2 cannot hold
+    ],
+)
+def test_a_real_map_goes_through_all_versions_and_back(
+    tmp_path: Path, name: str, versions: tuple[str, ...], difficulties: int
+) -> None:
+    folder, *characteristics = name.split()
+    source = real_map(folder) if folder != "JOURNEY" else complete_journey(tmp_path / folder, *characteristics)
     first, before, near_s = read_map(source), source, 0.0
-    for number, to in enumerate(("v2", "v4", "v3", "v2")):
+    assert len(first.readable) == difficulties
+    for number, to in enumerate(versions):
         out = tmp_path / f"{number}.zip"
         said = bgb("convert", "beatmap", before, "--to", to, "-o", out)
         assert (said.code, said.err) == (0, "")
-        assert f"{out}: 5 difficulties as {to}\n" in said.out
+        assert f"{out}: {difficulties} difficulties as {to}\n" in said.out
         assert "lost" not in said.out
         near_s += NEAR_S[to]
         check_equal_content(first, read_map(out), near_s)

@@ -23,13 +23,14 @@ def real_map(name: str) -> Path:
     return shared_data("beatmap") / "maps" / name
 
 
-def complete_journey(folder: Path) -> Path:
-    """Copy JOURNEY with the difficulties that are there, and only those named in Info."""
+def complete_journey(folder: Path, *characteristics: str) -> Path:
+    """Copy JOURNEY with the difficulties that are there, and only those named in Info; of some characteristics only."""
     shutil.copytree(real_map("JOURNEY"), folder)
     info = json.loads((folder / "Info.dat").read_text())
     for group in info["_difficultyBeatmapSets"]:
         there = [one for one in group["_difficultyBeatmaps"] if (folder / one["_beatmapFilename"]).is_file()]
-        group["_difficultyBeatmaps"] = there
+        unwanted = characteristics and group["_beatmapCharacteristicName"] not in characteristics
+        group["_difficultyBeatmaps"] = [] if unwanted else there
     (folder / "Info.dat").write_text(json.dumps(info))
     return folder
 
