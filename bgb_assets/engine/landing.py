@@ -4,7 +4,7 @@ Belongs here: writing them, in an order in which a kill loses nothing: blobs, re
 the offer was taken. Does not belong here: deciding over an offer (`engine.offers`), handing it out (`engine.sources`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -32,8 +32,9 @@ class SourceReport:
 
     Attributes:
         touched: Held; what the source says of them changed, their bytes did not.
+        held: Offered, and there already in that version.
         returned: Had vanished, are offered again, and their bytes were still there.
-        refused: Not had, and not asked for again in this version: key or path -> reason.
+        refused: Not had, and not asked for again in this version until that is forgotten: key or path -> reason.
         failed: Could not be had now; the next ingest tries again: key -> reason.
         unrecognised: Registered, but the modality cannot read them: key -> reason.
         limited: The ingest stopped because as many were fetched as allowed.
@@ -85,10 +86,11 @@ class Landing:
 
     def note(self, offer: Offer, verdict: Verdict) -> None:
         """Do what an offer comes to that is not fetched."""
-        self._taken.drop(offer.path)
-        if verdict.kind == "refused":
+        if verdict.kind == "refused":  # still asked for: the row may be forgotten, the name become free
             self._reasons["refused"][verdict.key] = verdict.reason
-        elif verdict.kind != "seen":
+        else:
+            self._taken.drop(offer.path)
+        if verdict.kind not in ("refused", "seen"):
             self._found.setdefault(verdict.kind, []).append(verdict.key)
         if verdict.kind == "gone" and verdict.upload is not None:
             self._chain.uploads.observe(replace(verdict.upload, state=VANISHED))
@@ -148,7 +150,6 @@ class Landing:
         kind = "input" if failure.kind == "input" else "crash"
         row = self._ledger.refusals.add(key, offer, kind, reason, remedy)
         self._reasons["refused"][key] = f"{row.reason}; {row.remedy}"
-        self._taken.drop(offer.path)
         self._progress.advance("refused")
 
     def _record(self, offer: Offer, key: str, fetched: Fetched) -> UploadRecord:
@@ -184,12 +185,32 @@ def _again(record: UploadRecord, before: UploadRecord) -> UploadRecord:
     return replace(record, pending=before.pending or news)
 
 
-def recognise_fetched(chain: Chain, prefix: str, landing: Landing) -> None:
+def recognise_fetched(chain: Chain, prefix: str, landing: Landing, log: Callable[[str], None]) -> None:
     """Fingerprint what was fetched and not read yet, by an earlier ingest that was killed too.
 
     Raises:
         ResourceError: The machine failed; a run over the uploads reads what is left.
     """
+    unread = _note_said(chain, prefix)
+    if not unread:
+        return
+    with Progress(len(unread), f"{chain.modality.name}: reading what was fetched", log) as progress:
+        for done in recognise_all(chain.executor, chain.settings, chain.modality, unread):
+            if done.failure is not None:
+                landing.failed(done.key, done.failure.message)
+                progress.advance("failed")
+                continue
+            record = cast(UploadRecord, done.value)
+            now = chain.uploads.get(record.key)
+            if now is not None and not now.facets and now.blobs == record.blobs:  # a run may have been there
+                chain.uploads.observe(replace(now, **_read(record)))
+            if record.problem is not None:
+                landing.unrecognised(record.key, record.problem.reason)
+            progress.advance()
+
+
+def _note_said(chain: Chain, prefix: str) -> list[UploadRecord]:
+    """Keep the digest of what sources say; return the uploads of one source that were never read."""
     unread: list[UploadRecord] = []
     said: list[list[Any]] = []
     for record in chain.uploads.all():
@@ -199,21 +220,12 @@ def recognise_fetched(chain: Chain, prefix: str, landing: Landing) -> None:
             unread.append(record)
         if not record.pending:
             said.append([record.key, record.origin, as_plain(record.popularity)])
-    for done in recognise_all(chain.executor, chain.settings, chain.modality, unread):
-        if done.failure is not None:
-            landing.failed(done.key, done.failure.message)
-            continue
-        record = cast(UploadRecord, done.value)
-        now = chain.uploads.get(record.key)
-        if now is not None and not now.facets and now.blobs == record.blobs:  # a run may have been there
-            chain.uploads.observe(replace(now, **_read(record)))
-        if record.problem is not None:
-            landing.unrecognised(record.key, record.problem.reason)
     path = _said_path(chain.store.layout, chain.modality.name)
     if said:
         write_bytes(path, sha256_json(said).encode())
     else:
         path.unlink(missing_ok=True)
+    return unread
 
 
 def _read(record: UploadRecord) -> dict[str, Any]:

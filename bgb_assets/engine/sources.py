@@ -76,9 +76,9 @@ class SourceIngest:
                 landing = Landing(self.chain, ledger, self._taken, progress)
                 feed = _Feed(self._offers(ledger, self._work), ledger, landing, limit, self._task)
                 self._fetch(feed, landing)
-            recognise_fetched(self.chain, self.prefix, landing)
-        if feed.trouble is not None and not isinstance(feed.trouble, SourceError):
-            raise feed.trouble
+            if feed.trouble is not None and not isinstance(feed.trouble, SourceError):
+                raise feed.trouble
+            recognise_fetched(self.chain, self.prefix, landing, log)
         return landing.report(str(feed.trouble) if feed.trouble else None)
 
     def preview(self, *, limit: int | None = None) -> SourceReport:

@@ -1,5 +1,6 @@
 """Ingest from a source: what is fetched and when, what is only noted, and what a failure costs."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from bgb_assets.engine.ingest import Ingest
 from bgb_assets.engine.sources import SourceIngest
+from bgb_assets.modalities.sources import Offer
 from bgb_assets.runtime.errors import ContractError, ResourceError, SourceError
 from bgb_assets.storage.leases import lease
 from bgb_assets.storage.uploads import PRESENT, VANISHED, UploadRecord
@@ -215,6 +217,52 @@ def test_what_cannot_be_had_now_is_asked_for_again_even_if_it_is_not_offered_aga
     assert ingest(make_chain(), shelf).new == ("shelf.b",)
     assert shelf.fetched().count("b") == 2
     assert ingest(make_chain(), shelf).new == ()
+
+
+def test_rejected_offer_that_is_forgotten_is_fetched_even_if_it_is_not_offered_again(
+    shelf: Shelf, make_chain: MakeChain
+) -> None:
+    shelf.trouble("b", "bad")
+    ingest(make_chain(), shelf)
+    shelf.offers.clear()
+    shelf.put("a")
+    assert set(ingest(make_chain(), shelf).refused) == {"shelf.b"}
+    shelf.trouble("b", None)
+    (row,) = make_chain().quarantine.rows()
+    make_chain().quarantine.remove(row.identity)
+    assert ingest(make_chain(), shelf).new == ("shelf.b",)
+    assert ingest(make_chain(), shelf).new == ()
+
+
+def test_disk_that_is_full_while_the_source_is_asked_stops_too(shelf: Shelf, make_chain: MakeChain) -> None:
+    class Full(FolderSource):
+        def plan(self, held, work):
+            yield Offer("shelf.a", "shelf://a", "1")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(ResourceError, match=r"toy: .*No space left on device; mend it and run again"):
+        SourceIngest(make_chain(), PREFIX, Full(shelf.folder)).run()
+    assert upload(make_chain, "a").state == PRESENT
+
+
+def test_bug_in_a_plan_is_raised_after_what_it_gave(shelf: Shelf, make_chain: MakeChain) -> None:
+    class Broken(FolderSource):
+        def plan(self, held, work):
+            yield Offer("shelf.a", "shelf://a", "1")
+            raise KeyError("docs")
+
+    with pytest.raises(KeyError, match="docs"):
+        SourceIngest(make_chain(), PREFIX, Broken(shelf.folder)).run()
+    assert upload(make_chain, "a").state == PRESENT
+
+
+def test_plan_may_be_any_iterator(shelf: Shelf, make_chain: MakeChain) -> None:
+    class Listed(FolderSource):
+        def plan(self, held, work):
+            return iter([Offer("shelf.a", "shelf://a", "1")])
+
+    assert SourceIngest(make_chain(), PREFIX, Listed(shelf.folder)).run().new == ("shelf.a",)
+    assert SourceIngest(make_chain(), PREFIX, Listed(shelf.folder)).preview().held == ("shelf.a",)
 
 
 def test_source_that_breaks_off_keeps_what_was_offered(shelf: Shelf, make_chain: MakeChain) -> None:
