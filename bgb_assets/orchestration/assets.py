@@ -86,7 +86,7 @@ def _fan_in_asset(modality: Modality, stage: Stage, settings: Settings) -> dg.As
             context.log.warning(warning)
         yield dg.MaterializeResult(
             asset_key=asset_key(modality.name, stage.name),
-            metadata={**metadata_of(outcome), **pictures},
+            metadata={**pictures, **metadata_of(outcome)},
             data_version=dg.DataVersion(outcome.data_version),
         )
 
