@@ -108,11 +108,17 @@ class FanInRun:
     def _run(self, *, force: bool) -> StageOutcome:
         started = time.perf_counter()
         record, called = self._bring(force=force)
+        pinned: tuple[str, ...] = ()
         while self._pin_found(record):
             record, called = self._bring(force=False)[0], True
+            folder = self.chain.store.layout.pins(self.chain.modality.name)
+            pinned = (
+                f"groups that were found to be one are pinned in {folder}: look at the new lines and commit them",
+            )
         self._index(record)
         self.heads.move(self.head, record.identity)
         outcome = outcome_of(record, called=called, seconds=time.perf_counter() - started if called else 0.0)
+        outcome = dataclasses.replace(outcome, warnings=(*outcome.warnings, *pinned))
         summary = Summary()
         summary.add_stages([outcome])
         summary.save(summary_path(self.chain.store.layout, self.chain.modality.name))

@@ -236,12 +236,16 @@ def test_found_groups_are_pinned_and_the_manifest_is_made_again_from_the_pins(
     assert (first.outcome, counts["stage_calls.manifest"]) == ("built", 2)
     chain = make_chain(FINDS)
     assert not has_found(entry(chain, first))
+    assert [warning.partition(": ")[0] for warning in first.warnings] == [
+        f"groups that were found to be one are pinned in {data_root / 'pins' / 'toy'}"
+    ]
     pins = read_pins(data_root / "pins" / "toy")
     assert pins.pairs == (("toy_00000", "toy_00001"),)
     assert set(pins.splits) == {"toy_00000", "toy_00001"}
     with monitoring.counting() as counts:
         again = FanInRun(chain, "manifest").run()
     assert (again.outcome, again.identity, counts["stage_calls.manifest"]) == ("hit", first.identity, 0)
+    assert again.warnings == ()
     head = heads_of(chain.store.layout, "toy").get("manifest")
     assert head is not None
     assert head.identity == first.identity == FanInRun(chain, "manifest").identity().digest()

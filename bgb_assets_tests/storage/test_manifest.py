@@ -4,7 +4,15 @@ import pyarrow as pa
 import pytest
 
 from bgb_assets.runtime.errors import ContractError, UsageError
-from bgb_assets.storage.manifest import check_rows, count_rows, read_counts, read_rows, rows_schema, write_manifest
+from bgb_assets.storage.manifest import (
+    check_rows,
+    count_rows,
+    read_counts,
+    read_rows,
+    rows_schema,
+    splits_of_groups,
+    write_manifest,
+)
 from bgb_assets.storage.splits import NONE, TEST, TRAIN, VAL, SplitParams
 
 SCHEMA = rows_schema({"level": pa.string(), "notes": pa.int32()})
@@ -38,6 +46,11 @@ ROWS = table(
 
 def write(out, rows: pa.Table) -> dict:
     return write_manifest(out, rows, where="m/manifest", schema=SCHEMA, params=SplitParams(), classes=("level",))
+
+
+def test_groups_have_the_split_of_their_rows(tmp_path):
+    write(tmp_path, ROWS)
+    assert splits_of_groups(tmp_path) == {"g1": TRAIN, "g2": VAL}, "g3 has none"
 
 
 def test_counts_are_exact(tmp_path):

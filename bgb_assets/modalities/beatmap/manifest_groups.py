@@ -27,8 +27,8 @@ from bgb_assets.storage.tables import Located, plan_parts, table_of
 LANDMARKS_TABLE = "landmarks"
 """The parts that hold landmarks are named like those of a table."""
 
-_FILE_BYTES = 500_000
-"""About 100 songs: one more song writes so many again, and 200 files are mapped for 20,000 songs."""
+_FILE_BYTES = 200_000
+"""About 30 songs: one more song writes so many again, evicted ones decoded for it, and 700 files hold 20,000 songs."""
 
 _LANDMARK_BYTES = 8
 _NAMED = 10

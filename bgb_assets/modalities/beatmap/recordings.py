@@ -126,17 +126,17 @@ def read_songs_files(directories: Iterable[Path]) -> dict[str, Landmarks]:
 class _Corpus:
     """The landmarks of all songs by hash, then song, then frame; `owners` says whose each is."""
 
-    hashes: Landmarks
+    hashes: NDArray[np.uint32]
     owners: NDArray[np.int32]
-    frames: NDArray[np.int64]
+    frames: NDArray[np.int32]
 
 
 def _by_hash(songs: Sequence[Landmarks]) -> _Corpus:
     owners = np.repeat(np.arange(len(songs), dtype=np.int32), [len(landmarks) for landmarks in songs])
     landmarks = np.concatenate([np.zeros(0, np.uint64), *songs])
-    hashes = landmarks >> _SHIFT
+    hashes = (landmarks >> _SHIFT).astype(np.uint32)
     order = np.argsort(hashes, kind="stable")
-    return _Corpus(hashes[order], owners[order], _frames(landmarks[order]))
+    return _Corpus(hashes[order], owners[order], _frames(landmarks).astype(np.int32)[order])
 
 
 def _candidates(corpus: _Corpus, first: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,7 @@ import soxr
 
 from bgb_assets.modalities.beatmap import cache
 from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
+from bgb_assets.modalities.beatmap.landmarks import find_landmarks, landmarks_digest
 from bgb_assets.modalities.beatmap.synth import write_ogg
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput
@@ -122,6 +123,18 @@ def test_a_song_without_audio_is_absent(tmp_path):
     result, out = run_cache(None, tmp_path)
     assert result.absent == "no audio"
     assert list(out.iterdir()) == []
+
+
+def test_landmarks_are_a_facet_of_their_own(tmp_path):
+    melody = np.concatenate([tone(0.3) * np.float32(k % 3 + 1) * 0.3 for k in range(20)])
+    result, out = run_cache_of(melody, tmp_path / "a")
+    landmarks = np.load(out / "landmarks.npy")
+    assert landmarks.dtype == np.dtype("<u8")
+    assert len(landmarks) == result.metadata["landmarks"] > 0
+    assert result.facets["landmarks"] == landmarks_digest(landmarks)
+    np.testing.assert_array_equal(landmarks, find_landmarks(map_pcm16(out / "audio.wav")[1]))
+    silent, _ = run_cache_of(np.zeros(RATE_HZ, np.float32), tmp_path / "b")
+    assert silent.metadata["landmarks"] == 0
 
 
 def test_one_decode_is_counted_and_the_spool_is_no_output(tmp_path):

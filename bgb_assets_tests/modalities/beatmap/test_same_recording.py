@@ -127,7 +127,7 @@ def test_an_encode_that_comes_later_joins_the_split_that_is_in_use(chain: Chain,
         walk(chain)
         both, _ = manifest(chain)
         assert {groups(chain, both)[f"real%20{i}"][1] for i in (0, 1)} == {split}
-        assert both.warnings == ()
+        assert not [warning for warning in both.warnings if "was pinned to" in warning], "nothing moves"
 
 
 def test_without_grouping_the_check_says_which_pairs_straddle(chain: Chain, make_chain: MakeChain) -> None:
