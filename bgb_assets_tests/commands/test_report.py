@@ -76,7 +76,7 @@ def test_the_page_needs_nothing_else_and_begins_with_the_corpus(reported):
     page = (reported / "index.html").read_text()
     assert loads_nothing(page)
     assert page.count("data:image/png;base64,") == 2 * (len(CORPUS_PICTURES) + 2 * len(SONG_PICTURES))
-    assert re.findall("<h2>(.*?)</h2>", page) == ["All songs", "song_0001", "song_0003"]
+    assert headings(reported / "index.html") == ["All songs", "song_0001", "song_0003"]
     assert not loads_nothing(page.replace("data:image/png;base64,", "https://elsewhere/", 1))
 
 
@@ -87,21 +87,31 @@ def test_one_song_alone_again_gives_the_same_bytes(reported, tmp_path):
         assert path.read_bytes() == (reported / "uploads" / "song_0003" / path.name).read_bytes()
 
 
-def test_what_is_left_out_is_said(sampled_root, tmp_path, monkeypatch, capsys):
+def headings(page: Path) -> list[str]:
+    return re.findall("<h2>(.*?)</h2>", page.read_text())
+
+
+@pytest.fixture
+def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawing out: what is chosen to be drawn is asked."""
+    monkeypatch.setattr(report, "pictures_of_corpus", lambda chain: ())
+    monkeypatch.setattr(report, "pictures_of_upload", lambda chain, key: ())
+
+
+def test_what_is_left_out_is_said(sampled_root, nothing_drawn, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, "SHOWN_UPLOADS", 1)
     report.report("beatmap", None, tmp_path)
     notice = "1 of 2 songs; --all draws the other 1 too."
     assert notice in capsys.readouterr().out
     assert notice in (tmp_path / "index.html").read_text()
-    assert [path.name for path in (tmp_path / "uploads").iterdir()] == ["song_0001"]
+    assert headings(tmp_path / "index.html") == ["All songs", "song_0001"]
 
 
-def test_all_leaves_none_out(sampled_root, tmp_path, monkeypatch, capsys):
+def test_all_leaves_none_out(sampled_root, nothing_drawn, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, "SHOWN_UPLOADS", 0)
-    monkeypatch.setattr(report, "pictures_of_corpus", lambda chain: ())
     report.report("beatmap", None, tmp_path, everything=True)
     assert "--all" not in capsys.readouterr().out
-    assert len(list((tmp_path / "uploads").iterdir())) == 2
+    assert headings(tmp_path / "index.html") == ["All songs", "song_0001", "song_0003"]
 
 
 def test_an_unknown_upload_is_a_wrong_use(sampled_root, tmp_path):
