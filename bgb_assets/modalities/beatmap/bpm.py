@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bgb_assets.modalities.beatmap.spectrogram import StftShape, band_powers, onset_strength
+from bgb_assets.modalities.beatmap.spectrogram import StftShape, streamed_onset_strength
 
 Float64 = NDArray[np.float64]
 
@@ -78,8 +78,8 @@ class TempoEstimate:
 def onset_envelope(pcm: NDArray[np.int16], rate_hz: int) -> Envelope:
     """Return the onset strength in steps of 128 samples."""
     shape = StftShape(rate_hz, _N_FFT, _HOP, (_BANDS,))
-    (power,) = band_powers(pcm, 1.0 / np.iinfo(np.int16).max, shape)
-    return Envelope(onset_strength(power, shape, _RANGE_DB).astype(np.float64), _HOP / rate_hz)
+    strength = streamed_onset_strength(pcm, 1.0 / np.iinfo(np.int16).max, shape, _RANGE_DB)
+    return Envelope(strength.astype(np.float64), _HOP / rate_hz)
 
 
 def estimate_tempo(envelope: Envelope) -> TempoEstimate:

@@ -122,7 +122,7 @@ def song_frames(pcm: NDArray[np.int16], rate_hz: int, gain: float, params: Featu
     shape = StftShape(rate_hz, params.n_fft, params.hop_length, (params.n_mels, params.onset_bands))
     mel, onset = band_powers(pcm, 1.0 / gain, shape)
     return SongFrames(
-        mel_db=relative_db(mel, params.range_db),
+        mel_db=relative_db(mel, params.range_db, out=mel),
         onset=onset_strength(onset, shape, params.range_db),
         hop_s=params.hop_length / rate_hz,
         seconds=len(pcm) / rate_hz,

@@ -68,25 +68,48 @@ def band_powers(pcm: NDArray[np.int16], scale: float, shape: StftShape) -> list[
         shape: The transform.
     """
     frames = shape.frames(len(pcm))
-    powers = np.empty((frames, sum(shape.bands)), np.float32)
+    banks = [np.empty((frames, bands), np.float32) for bands in shape.bands]
+    for start, blocks in power_blocks(pcm, scale, shape):
+        for bank, block in zip(banks, blocks, strict=True):
+            bank[start : start + len(block)] = block
+    return banks
+
+
+def power_blocks(
+    pcm: NDArray[np.int16], scale: float, shape: StftShape
+) -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
+    """Yield the same block by block: the number of its first frame, and (frames, bands) for each filter bank.
+
+    The arrays are written again by the next block.
+    """
+    frames = shape.frames(len(pcm))
     window, strips = _window_and_strips(shape)
+    powers = np.empty((_FRAMES_PER_BLOCK, sum(shape.bands)), np.float32)
+    banks = np.split(powers, np.cumsum(shape.bands[:-1]), axis=1)
     with _one_blas_thread():
         for start in range(0, frames, _FRAMES_PER_BLOCK):
             stop = min(start + _FRAMES_PER_BLOCK, frames)
             parts = _squared_parts(_frames_between(pcm, scale, start, stop, shape), window)
             for strip in strips:
-                np.matmul(parts[:, strip.parts], strip.weights, out=powers[start:stop, strip.bands])
-    return np.split(powers, np.cumsum(shape.bands[:-1]), axis=1)
+                np.matmul(parts[:, strip.parts], strip.weights, out=powers[: stop - start, strip.bands])
+            yield start, [bank[: stop - start] for bank in banks]
 
 
-def relative_db(power: NDArray[np.float32], range_db: float) -> NDArray[np.float32]:
+def relative_db(
+    power: NDArray[np.float32], range_db: float, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Return decibels relative to the loudest value, in [-range_db, 0].
 
     A song without any sound is -range_db throughout: silence, where the quotient of two floors would say 0 dB.
+
+    Args:
+        power: Any shape.
+        range_db: Decibels between the loudest value and silence.
+        out: Where to write; `power` itself is allowed.
     """
-    db = _decibels(power)
-    loudest = db.max()
-    if loudest <= _decibels(np.array([_POWER_FLOOR], np.float32))[0]:
+    loudest = _decibels(power.max())
+    db = _decibels(power, out)
+    if loudest <= _decibels(np.float32(_POWER_FLOOR)):
         db.fill(-range_db)
         return db
     db -= loudest
@@ -99,17 +122,45 @@ def onset_strength(power: NDArray[np.float32], shape: StftShape, range_db: float
     The mean over bands of the rise in decibels since the frame before, delayed by the lag and by half a frame's
     length in hops, so that the row peaks 30 to 45 ms after the sound begins.
     """
-    db = _decibels(power)
-    np.maximum(db, db.max() - np.float32(range_db), out=db)
-    delay = _ONSET_LAG_FRAMES + shape.n_fft // (2 * shape.hop_length)
-    strength = np.zeros(len(db), np.float32)
-    for start in range(delay, len(db), _FRAMES_PER_BLOCK):
-        stop = min(start + _FRAMES_PER_BLOCK, len(db))
-        first = start - delay
-        rise = db[first + 1 : stop - delay + 1] - db[first : stop - delay]
-        np.maximum(rise, np.float32(0.0), out=rise)
-        strength[start:stop] = rise.mean(axis=1)
+    floor_db = _decibels(power.max()) - np.float32(range_db)
+    strength = np.zeros(len(power), np.float32)
+    for start in range(0, len(power) - 1, _FRAMES_PER_BLOCK):
+        piece = power[start : start + _FRAMES_PER_BLOCK + 1]
+        _put(strength, start + 1, _rise(np.maximum(_decibels(piece), floor_db)), shape)
     return strength
+
+
+def streamed_onset_strength(
+    pcm: NDArray[np.int16], scale: float, shape: StftShape, range_db: float
+) -> NDArray[np.float32]:
+    """Return the onset strength of a song's one filter bank, without its powers ever being in memory.
+
+    The song passes twice: the first time for its loudest value.
+    """
+    loudest = max(block.max() for _, (block,) in power_blocks(pcm, scale, shape))
+    floor_db = _decibels(loudest) - np.float32(range_db)
+    strength = np.zeros(shape.frames(len(pcm)), np.float32)
+    last = np.empty((0, shape.bands[0]), np.float32)
+    for start, (power,) in power_blocks(pcm, scale, shape):
+        db = np.concatenate([last, np.maximum(_decibels(power), floor_db)])
+        _put(strength, start + 1 - len(last), _rise(db), shape)
+        last = db[-1:]
+    return strength
+
+
+def _rise(db: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean rise from each frame to the next, (frames - 1,)."""
+    rise = db[1:] - db[:-1]
+    np.maximum(rise, np.float32(0.0), out=rise)
+    mean: NDArray[np.float32] = rise.mean(axis=1)
+    return mean
+
+
+def _put(strength: NDArray[np.float32], frame: int, rise: NDArray[np.float32], shape: StftShape) -> None:
+    """Write the rise into `frame` and the frames after it where they belong: the lag and half a frame later."""
+    start = frame - 1 + _ONSET_LAG_FRAMES + shape.n_fft // (2 * shape.hop_length)
+    room = max(0, len(strength) - start)
+    strength[start : start + len(rise)] = rise[:room]
 
 
 def _squared_parts(frames: NDArray[np.float32], window: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -128,11 +179,10 @@ def _one_blas_thread() -> AbstractContextManager[object]:
     return limits
 
 
-def _decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    db = np.maximum(power, np.float32(_POWER_FLOOR))
-    np.log10(db, out=db)
-    db *= np.float32(10.0)
-    return db
+def _decibels(power: NDArray[np.float32] | np.float32, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    db = np.maximum(power, np.float32(_POWER_FLOOR), out=out)
+    db = np.log10(db, out=out)
+    return np.multiply(db, np.float32(10.0), out=out)
 
 
 def _frames_between(

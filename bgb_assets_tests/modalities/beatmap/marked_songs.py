@@ -21,7 +21,7 @@ from bgb_assets.modalities.beatmap.events import positions
 from bgb_assets.modalities.beatmap.layers import turn
 from bgb_assets.modalities.beatmap.network import MEL_COLUMNS, Network
 from bgb_assets.modalities.beatmap.tokenizer import header
-from bgb_assets.modalities.beatmap.variants import SMALL, WindowParams
+from bgb_assets.modalities.beatmap.variants import SMALL, Shape, WindowParams
 from bgb_assets.training.fit import Machine, fit
 from bgb_assets.training.spec import ModelSpec, TrainingData
 
@@ -42,6 +42,17 @@ PARAMS = dataclasses.replace(
         SMALL.training, steps=1_500, batch=16, validate_every_steps=250, patience=0, pool_batches=1
     ),
 )
+"""`small` for 1,500 steps of 16: ten minutes on two cores."""
+
+QUICK = dataclasses.replace(
+    PARAMS,
+    shape=Shape(width=64, heads=2, hidden=256, encoder_blocks=1, decoder_blocks=2, kernel=0),
+    dropout=0.0,
+    label_smoothing=0.0,
+    window=dataclasses.replace(CROP, bars=2),
+    training=dataclasses.replace(PARAMS.training, learning_rate=4e-3, warmup_steps=50, cpu_threads=1),
+)
+"""A smaller one on half the bars, in which the same shows within seconds."""
 
 
 def marked_frames(bars, random):
@@ -69,15 +80,16 @@ def tokens_of(hands):
 
 @dataclass(frozen=True)
 class MarkedReader:
-    """Makes the crop of a row: another one each time, or with `purpose` alone deciding, the same ones for all runs."""
+    """Makes the crop of a draw; those of one purpose are never those of another."""
 
     purpose: str
+    bars: int
 
     def __call__(self, row, draw):
         random = draw.generator(self.purpose)
-        mel, hands = marked_frames(CROP.bars, random)
+        mel, hands = marked_frames(self.bars, random)
         bpm = random.uniform(80.0, 180.0)
-        notes_per_s = np.count_nonzero(hands >= 0) / (CROP.bars * v.BEATS_PER_BAR * 60.0 / bpm)
+        notes_per_s = np.count_nonzero(hands >= 0) / (self.bars * v.BEATS_PER_BAR * 60.0 / bpm)
         head = np.array(header("Expert", "Standard", notes_per_s, bpm, v.any_of(v.QUAL)))
         if self.purpose == "train":
             left_open = random.random(len(v.CONDITIONS)) < OPEN_CONDITION
@@ -97,6 +109,12 @@ class DeafToPlace(Network):
         return turn(torch.zeros_like(frames), size=self.head_size)
 
 
+def with_steps(params, steps, **training):
+    """Return params of so many steps, measured at the end alone."""
+    changed = dataclasses.replace(params.training, steps=steps, validate_every_steps=steps, **training)
+    return dataclasses.replace(params, training=changed)
+
+
 def train(space, params=PARAMS, network=Network, validation=64):
     """Train on marked songs; returns what `fit` does."""
     spec = ModelSpec(
@@ -111,8 +129,8 @@ def train(space, params=PARAMS, network=Network, validation=64):
     data = TrainingData(
         train=SampleIndex(np.arange(ROWS), lengths, weights),
         validation=SampleIndex(np.arange(validation), lengths, weights),
-        read_train=MarkedReader("train"),
-        read_validation=MarkedReader("validation"),
+        read_train=MarkedReader("train", params.window.bars),
+        read_validation=MarkedReader("validation", params.window.bars),
         collate=Padding({"tokens": v.PAD, "ticks": 0, "counted": 0}, multiple=8),
     )
     machine = Machine(device="cpu", workers=0, checkpoint_every_steps=params.training.steps)

@@ -8,7 +8,13 @@ import pytest
 import soundfile
 
 from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
-from bgb_assets.modalities.beatmap.spectrogram import StftShape, band_powers, onset_strength, relative_db
+from bgb_assets.modalities.beatmap.spectrogram import (
+    StftShape,
+    band_powers,
+    onset_strength,
+    relative_db,
+    streamed_onset_strength,
+)
 from bgb_assets.modalities.beatmap.synth import write_ogg
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.audio_stages import run_cache
@@ -103,6 +109,19 @@ def test_the_powers_are_left_as_they_were():
     relative_db(power, 80.0)
     onset_strength(power, SHAPE, 80.0)
     np.testing.assert_array_equal(power, before)
+    assert relative_db(power, 80.0, out=power) is power
+    np.testing.assert_array_equal(power, relative_db(before, 80.0))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5, 127, 128, 129, 300])
+@pytest.mark.parametrize("n_fft", [1_024, 2_048])
+def test_a_streamed_onset_strength_is_that_of_the_whole_song(frames, n_fft):
+    samples = np.random.default_rng(frames).normal(0, 3_000, 512 * (frames - 1) + 7)
+    pcm = (samples * np.linspace(0.0, 1.0, len(samples))).astype(np.int16)
+    shape = StftShape(RATE_HZ, n_fft, 512, (128,))
+    (power,) = band_powers(pcm, 1e-4, shape)
+    assert len(power) == frames
+    np.testing.assert_array_equal(streamed_onset_strength(pcm, 1e-4, shape, 80.0), onset_strength(power, shape, 80.0))
 
 
 DIGEST = """
