@@ -216,7 +216,8 @@ def cache_verify(name: str | None, *, as_json: bool) -> None:
             typer.echo(f"  {location}: {'; '.join(problems)}")
     if report.problems:
         raise StoreError(
-            "delete what is named: the next run makes entries anew, the next ingest from their source fetches files"
+            "delete the directories that are named and run again: they are made anew; "
+            "files in raw/blobs are fetched again by the next ingest from their source"
         )
 
 
