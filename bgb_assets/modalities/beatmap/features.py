@@ -5,6 +5,7 @@ Belongs here: what is stored, in which scale and under which name. Does not belo
 Next in the flow: `notes.py` reads the onset strength, tokens and training map the mels in place.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -18,7 +19,13 @@ from numpy.typing import NDArray
 from bgb_assets.modalities.beatmap.beat_grid import BEATS_PER_BAR, grid_beats, sample_rows, whole_bar_rows
 from bgb_assets.modalities.beatmap.cache import FACTS_FILE, WAV_FILE
 from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
-from bgb_assets.modalities.beatmap.spectrogram import StftShape, band_powers, onset_strength, relative_db
+from bgb_assets.modalities.beatmap.spectrogram import (
+    StftShape,
+    band_powers,
+    onset_strength,
+    relative_db,
+    streamed_onset_strength,
+)
 from bgb_assets.modalities.beatmap.tempo import TempoMap, tempo_from_json
 from bgb_assets.modalities.contract import StageResult
 from bgb_assets.runtime import monitoring
@@ -29,6 +36,8 @@ FEATURES_FILE = "features.json"
 TEMPO_FILE = "tempo.json"
 
 _MAX_ROWS = 1 << 20
+_MANY_FRAMES = 1 << 15
+"""12 minutes and 40 seconds; few songs are longer."""
 _ROWS_PER_BLOCK = 8_192
 
 
@@ -119,11 +128,19 @@ def song_frames(pcm: NDArray[np.int16], rate_hz: int, gain: float, params: Featu
         params: Shapes and scales.
     """
     monitoring.count("spectrograms")
-    shape = StftShape(rate_hz, params.n_fft, params.hop_length, (params.n_mels, params.onset_bands))
-    mel, onset = band_powers(pcm, 1.0 / gain, shape)
+    scale = 1.0 / gain
+    mels = StftShape(rate_hz, params.n_fft, params.hop_length, (params.n_mels,))
+    onsets = dataclasses.replace(mels, bands=(params.onset_bands,))
+    if mels.frames(len(pcm)) > _MANY_FRAMES:
+        # Three transforms instead of one, the same values: the onset bands would be more than all the rest.
+        onset = streamed_onset_strength(pcm, scale, onsets, params.range_db)
+        (mel,) = band_powers(pcm, scale, mels)
+    else:
+        mel, powers = band_powers(pcm, scale, dataclasses.replace(mels, bands=mels.bands + onsets.bands))
+        onset = onset_strength(powers, onsets, params.range_db)
     return SongFrames(
         mel_db=relative_db(mel, params.range_db, out=mel),
-        onset=onset_strength(onset, shape, params.range_db),
+        onset=onset,
         hop_s=params.hop_length / rate_hz,
         seconds=len(pcm) / rate_hz,
     )

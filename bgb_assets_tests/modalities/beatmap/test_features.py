@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from bgb_assets.modalities.beatmap import features
 from bgb_assets.modalities.beatmap.features import (
     FeatureParams,
     SongFrames,
@@ -142,3 +143,12 @@ def test_a_song_that_hardly_sounds_is_no_division_by_zero(sounding):
 def test_a_silent_song_is_zero_throughout():
     song = song_frames(np.zeros(RATE_HZ, np.int16), RATE_HZ, 1.0, FeatureParams())
     assert not beat_grid(song, STEADY, FeatureParams()).any()
+
+
+def test_a_long_song_has_the_frames_it_would_have_in_one_transform(monkeypatch):
+    pcm = np.random.default_rng(0).integers(-9_000, 9_000, 22_050 * 9).astype(np.int16)
+    at_once = features.song_frames(pcm, 22_050, 32_767.0, FeatureParams())
+    monkeypatch.setattr(features, "_MANY_FRAMES", 100)
+    streamed = features.song_frames(pcm, 22_050, 32_767.0, FeatureParams())
+    np.testing.assert_array_equal(streamed.mel_db, at_once.mel_db)
+    np.testing.assert_array_equal(streamed.onset, at_once.onset)
