@@ -21,7 +21,7 @@ def read_curves(logs: Path) -> Mapping[str, Curve]:
     """
     if not logs.is_dir() or not any(logs.glob("events.out.tfevents.*")):
         return {}
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(logs), size_guidance={"scalars": 0})
     events.Reload()
