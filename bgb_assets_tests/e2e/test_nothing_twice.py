@@ -255,8 +255,10 @@ def test_two_uploads_of_one_recording_share_its_cache_entry(root: Path, inbox: P
     for stage in ("cache", "features"):
         assert found["trumpet"].stages[stage].identity == found["trumpet_again"].stages[stage].identity
     assert found["trumpet"].stages["notes"].identity != found["trumpet_again"].stages["notes"].identity
-    groups = {row["upload"]: row["group"] for row in manifest_rows(chain).to_pylist()}
-    assert groups["trumpet"] == groups["trumpet_again"] != groups["trumpet_wav"]
+    rows = {row["upload"]: row for row in manifest_rows(chain).to_pylist()}
+    audio = {key: rows[key]["audio_id"] for key in ("trumpet", "trumpet_again", "trumpet_wav")}
+    assert audio["trumpet"] == audio["trumpet_again"] != audio["trumpet_wav"]
+    assert {rows[key]["group"] for key in audio} == {min(audio.values())}, "another file of it sounds the same"
 
 
 def test_upload_that_left_and_came_back_is_all_hits(root: Path, inbox: Path) -> None:

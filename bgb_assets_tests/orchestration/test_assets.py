@@ -29,7 +29,7 @@ DEPS = {
     "cache": {"raw"},
     "features": {"cache", "raw"},
     "notes": {"raw", "features"},
-    "manifest": {"raw", "features", "notes", "inbox"},
+    "manifest": {"raw", "cache", "features", "notes", "inbox"},
     "tokens": {"manifest", "notes", "features"},
     "model": {"tokens"},
 }
