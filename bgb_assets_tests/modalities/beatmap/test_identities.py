@@ -11,6 +11,7 @@ from bgb_assets.modalities.beatmap.identities import beatmap_id, beatsaver_hash,
 from bgb_assets.modalities.beatmap.objects import checked, empty_objects
 from bgb_assets.modalities.beatmap.reading import read_json
 from bgb_assets.modalities.beatmap.tempo import tempo_from_events, tempo_from_regions
+from bgb_assets.modalities.beatmap.versions import unwrapped
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.map_files import NOTE_V3, difficulty_v3, parsed
 
@@ -22,18 +23,31 @@ def identity(document):
 def later_files():
     root = shared_data("beatmap")
     files = [*root.glob("wiki_snippets/beatmap/3*.dat"), *root.glob("wiki_snippets/beatmap/4.0.0.dat")]
-    return sorted([*files, root / "maps" / "JOURNEY" / "ExpertPlusOneSaber.dat"])
+    skeletons = (root / "skeletons" / "empty" / name / "Difficulty.dat" for name in ("v3", "v4"))
+    return sorted([*files, *skeletons, root / "maps" / "JOURNEY" / "ExpertPlusOneSaber.dat"])
 
 
 def stripped(value):
     if isinstance(value, dict):
         kept = {key: stripped(item) for key, item in value.items() if item != 0 or isinstance(item, bool)}
-        return {key: item for key, item in kept.items() if item != []}
+        return {key: item for key, item in kept.items() if item not in ([], {})}
     return [stripped(item) for item in value] if isinstance(value, list) else value
 
 
-def reordered(key, value):
-    return value[::-1] if isinstance(value, list) and not key.endswith("Data") else value
+def backwards(value, key=""):
+    """Return a document with the keys of every object in another order, and the objects of its collections too."""
+    if isinstance(value, dict):
+        return {key: backwards(item, key) for key, item in reversed(value.items())}
+    if not isinstance(value, list):
+        return value
+    held = [backwards(item) for item in value]
+    return held if key.endswith("Data") else held[::-1]  # other objects point into data by place
+
+
+def wrapped(document):
+    """Return a version 4 document with its collections under `content`."""
+    flat = unwrapped(document)
+    return {"version": flat["version"], "content": {k: v for k, v in flat.items() if k not in ("version", "content")}}
 
 
 def test_omitted_zeros_and_empty_collections_leave_the_id():
@@ -46,15 +60,17 @@ def test_omitted_zeros_and_empty_collections_leave_the_id():
 def test_gzip_mark_order_line_ends_and_wrapper_leave_the_id(tmp_path):
     for file in later_files():
         document = read_json(file, file.name)
-        backwards = {key: reordered(key, document[key]) for key in reversed(document)}
+        other = stripped(backwards(document))
         variants = {
             "gzip": gzip.compress(json.dumps(document).encode()),
-            "marked": b"\xef\xbb\xbf" + json.dumps(backwards).encode(),
+            "marked": b"\xef\xbb\xbf" + json.dumps(document).encode(),
+            "backwards": json.dumps(backwards(document)).encode(),
             "windows": json.dumps(document, indent=4).replace("\n", "\r\n").encode(),
+            "all": gzip.compress(b"\xef\xbb\xbf" + json.dumps(other, indent=1).replace("\n", "\r\n").encode()),
         }
         if document["version"].startswith("4"):
-            inner = {key: value for key, value in document.items() if key != "version"}
-            variants["wrapped"] = json.dumps({"version": "4.0.0", "content": inner}).encode()
+            variants["wrapped"] = json.dumps(wrapped(document)).encode()
+            variants["flat"] = json.dumps(unwrapped(document)).encode()
         for name, content in variants.items():
             (tmp_path / name).write_bytes(content)
             assert identity(read_json(tmp_path / name, name)) == identity(document), (file, name)

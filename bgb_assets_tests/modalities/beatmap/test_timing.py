@@ -7,7 +7,15 @@ from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.map_files import parsed
 
 HOP_S = 512 / 22050
-OFF = {"EasyStandard": (0, 0), "HardStandard": (6, 2), "ExpertStandard": (20, 6), "ExpertPlusStandard": (35, 21)}
+OFF = {
+    ("werewolf_howls", "EasyStandard", 222): (0, 0),
+    ("werewolf_howls", "NormalStandard", 222): (0, 0),
+    ("werewolf_howls", "HardStandard", 222): (6, 2),
+    ("werewolf_howls", "ExpertStandard", 222): (20, 6),
+    ("werewolf_howls", "ExpertPlusStandard", 222): (35, 21),
+    ("JOURNEY", "ExpertPlusStandard", 185): (4, 0),
+    ("JOURNEY", "ExpertPlusOneSaber", 185): (0, 0),
+}
 
 
 def test_pace_is_notes_over_the_time_from_first_to_last():
@@ -22,11 +30,11 @@ def test_peak_pace_is_the_densest_four_seconds():
     assert peak_notes_per_second(np.zeros(0)) is None
 
 
-@pytest.mark.parametrize("name", OFF)
-def test_beats_off_the_grid_of_real_maps(name):
-    file = shared_data("beatmap") / "maps" / "werewolf_howls" / f"{name}.dat"
-    beats = parsed(read_json(file, name), 222).parsed.objects["notes"]["beat"]
-    assert (int(off_grid(beats, 16).sum()), int(off_grid(beats, 48).sum())) == OFF[name]
+@pytest.mark.parametrize(("song", "name", "bpm"), OFF)
+def test_beats_off_the_grid_of_real_maps(song, name, bpm):
+    file = shared_data("beatmap") / "maps" / song / f"{name}.dat"
+    beats = parsed(read_json(file, name), bpm).parsed.objects["notes"]["beat"]
+    assert (int(off_grid(beats, 16).sum()), int(off_grid(beats, 48).sum())) == OFF[song, name, bpm]
 
 
 def onset_track(peaks_s, seconds=60.0):
