@@ -205,7 +205,8 @@ class Stage:
         kinds: Badges in the web UI.
         resumable: The function works on after a kill in a directory of its own (training).
         parts: Named pieces with identities of their own.
-        pins: The committed pin files enter the identity (manifest stages).
+        pins: The committed pin files enter the identity (manifest stages). Groups that were found to be one are
+            written with `storage.found_groups`; the engine appends them to the pins and runs the stage again.
         audits: For fan-in stages: check name -> import string of `audit(directory: Path, root: Path) ->
             list of problems`; shown as asset checks, done once per entry.
     """
