@@ -1,11 +1,13 @@
 """What a change of real input makes again, what it does not, and that `why` names the cause."""
 
+import gzip
 import json
 import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -130,6 +132,37 @@ def test_map_files_written_in_another_way_reach_raw_only(root: Path, inbox: Path
     assert why(root, "raw", "howls").lines[0] == "last change:"
     assert {line.split()[0] for line in why(root, "raw", "howls").lines[1:]} == {"info", "difficulties"}
     assert why(root, "notes", "howls").lines == ("as first made",)
+
+
+def test_gzipped_map_files_rebuild_nothing_at_all(root: Path, inbox: Path) -> None:
+    for clock_s in (0, 1_700_000_000):
+        for path in (inbox / "howls").glob("*.dat"):
+            content = path.read_bytes()
+            plain = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+            path.write_bytes(gzip.compress(plain, mtime=clock_s))
+        assert rebuilt(root, ()) == {}, clock_s
+
+
+@pytest.mark.parametrize("way", ["mark", "line ends", "white space", "key order", "object order"])
+def test_each_way_of_writing_map_files_reaches_raw_only(root: Path, inbox: Path, way: str) -> None:
+    for path in (inbox / "trumpet").glob("*.dat"):
+        document = json.loads(path.read_bytes())
+        written = {
+            "mark": b"\xef\xbb\xbf" + path.read_bytes(),
+            "line ends": json.dumps(document, indent=1).replace("\n", "\r\n").encode(),
+            "white space": json.dumps(document, indent=7).encode(),
+            "key order": json.dumps(dict(reversed(document.items()))).encode(),
+            "object order": json.dumps({name: turned_around(value) for name, value in document.items()}).encode(),
+        }
+        path.write_bytes(written[way])
+    assert rebuilt(root, ["trumpet"]) == {"raw": 1}
+
+
+def test_renamed_folder_is_all_hits_but_for_what_lists_uploads(root: Path, inbox: Path) -> None:
+    (inbox / "trumpet").rename(inbox / "another name")
+    calls = rebuilt(root, ["trumpet", "another%20name"])
+    assert set(calls) <= FAN_INS, "its entries are there: they know no name"
+    assert set(outcomes(walk(open_chain(root)))["another%20name"].values()) == {"hit"}
 
 
 def test_changed_sample_rebuilds_one_upload_and_what_is_downstream(root: Path, inbox: Path) -> None:
@@ -261,6 +294,18 @@ def test_two_uploads_of_one_recording_share_its_cache_entry(root: Path, inbox: P
     assert {rows[key]["group"] for key in audio} == {min(audio.values())}, "another file of it sounds the same"
 
 
+def test_two_uploads_of_one_recording_at_two_tempi_share_its_decode_only(root: Path, inbox: Path) -> None:
+    shutil.copytree(inbox / "trumpet", inbox / "trumpet_again")
+    for path in (inbox / "trumpet_again").glob("*Standard.dat"):
+        edit_json(path, lambda document: document["bpmEvents"].append({"b": 5, "m": 99.0}))
+    calls = rebuilt(root, ["trumpet_again"])
+    assert set(calls) == {"raw", "features", "notes", "spectrograms", *FAN_INS}
+    found = walk(open_chain(root))
+    first, again = found["trumpet"].stages, found["trumpet_again"].stages
+    assert first["cache"].identity == again["cache"].identity
+    assert first["features"].identity != again["features"].identity
+
+
 def test_upload_that_left_and_came_back_is_all_hits(root: Path, inbox: Path) -> None:
     away = shutil.move(inbox / "trumpet", root.parent / "away")
     calls = calls_through_tokens(open_chain(root))
@@ -270,6 +315,11 @@ def test_upload_that_left_and_came_back_is_all_hits(root: Path, inbox: Path) -> 
     shutil.move(away, inbox / "trumpet")
     assert rebuilt(root, ()) == {}
     assert set(outcomes(walk(open_chain(root)))["trumpet"].values()) == {"hit"}
+
+
+def turned_around(value: Any) -> Any:
+    """Return a list of objects from the last to the first, anything else as it is."""
+    return value[::-1] if isinstance(value, list) and all(isinstance(item, dict) for item in value) else value
 
 
 def zip_folder(folder: Path, out: Path, names: Sequence[str], level: int | None, year: int, prefix: str = "") -> None:
