@@ -44,6 +44,11 @@ def climbing_zip(folder: Path, real: Path) -> None:
         archive.writestr("../escaped.txt", "out")
 
 
+def absolute_zip(folder: Path, real: Path) -> None:
+    with as_zip(folder) as archive:
+        archive.writestr(f"{folder.parents[3]}/escaped.txt", "out")
+
+
 def linking_zip(folder: Path, real: Path) -> None:
     with as_zip(folder) as archive:
         entry = zipfile.ZipInfo("cover.png")
@@ -55,6 +60,33 @@ def linking_zip(folder: Path, real: Path) -> None:
 def bomb(folder: Path, real: Path) -> None:
     with as_zip(folder) as archive:
         archive.writestr("zeros.dat", bytes(64 << 20), zipfile.ZIP_DEFLATED)
+
+
+def crowded_zip(folder: Path, real: Path) -> None:
+    with as_zip(folder) as archive:
+        for number in range(2_001 - len(archive.namelist())):
+            archive.writestr(f"autosave_{number:04d}.dat", "{}")
+
+
+def two_infos_zip(folder: Path, real: Path) -> None:
+    info = (folder / "Info.dat").read_bytes()
+    (folder / "Info.dat").unlink()
+    with as_zip(folder) as archive:
+        for name in ("first/Info.dat", "second/Info.dat"):
+            archive.writestr(name, info)
+
+
+def cased_infos_zip(folder: Path, real: Path) -> None:
+    info = (folder / "Info.dat").read_bytes()
+    with as_zip(folder) as archive:
+        archive.writestr("info.DAT", info)
+
+
+def wrong_crc_zip(folder: Path, real: Path) -> None:
+    with as_zip(folder) as archive:
+        archive.writestr("last.dat", b"a message that is changed")
+    path = folder.with_suffix(".zip")
+    path.write_bytes(path.read_bytes().replace(b"a message that is changed", b"a message that is Changed"))
 
 
 def encrypted_zip(folder: Path, real: Path) -> None:
@@ -106,6 +138,15 @@ def nan_bpm(folder: Path, real: Path) -> None:
     edit_info(folder, _beatsPerMinute=math.nan)
 
 
+def negative_bpm(folder: Path, real: Path) -> None:
+    edit_info(folder, _beatsPerMinute=-120)
+
+
+def nan_audio(folder: Path, real: Path) -> None:
+    with soundfile.SoundFile(folder / "song.egg", "w", 22_050, 1, "FLOAT", format="WAV") as file:
+        file.write([0.0, 0.1, math.nan, 0.1])
+
+
 def no_difficulty(folder: Path, real: Path) -> None:
     edit_info(folder, _difficultyBeatmapSets=[])
 
@@ -124,11 +165,26 @@ Spoil = Callable[[Path, Path], None]
 """(folder of the song, folder of the real fixtures): spoils the song, or puts a spoiled zip in its place."""
 
 EXPECTED: dict[Spoil, tuple[str, str, str]] = {
-    broken_vorbis: ("cache", "song.egg: cannot be decoded as audio", "replace it by an Ogg Vorbis"),
-    text_as_audio: ("cache", "song.egg: cannot be decoded as audio (26 bytes)", "replace it by an Ogg Vorbis"),
-    empty_audio: ("cache", "song.egg: cannot be decoded as audio (0 bytes)", "replace it by an Ogg Vorbis"),
+    broken_vorbis: ("cache", "song.egg: cannot be decoded as audio (codec vorbis, ", "replace it by an Ogg Vorbis"),
+    text_as_audio: (
+        "cache",
+        "song.egg: cannot be decoded as audio (codec unknown, 26 bytes)",
+        "replace it by an Ogg Vorbis",
+    ),
+    empty_audio: (
+        "cache",
+        "song.egg: cannot be decoded as audio (codec unknown, 0 bytes)",
+        "replace it by an Ogg Vorbis",
+    ),
     endless_audio: ("cache", "of 3601.0 s, more than 3600 s", "cut the song"),
     climbing_zip: ("raw", "../escaped.txt", "pack it again"),
+    absolute_zip: ("raw", "has an absolute path", "pack it again"),
+    crowded_zip: ("raw", "more than 2000 entries", "upload fewer files"),
+    two_infos_zip: ("raw", "more than one Info file: ['first/Info.dat', 'second/Info.dat']", "keep one of them"),
+    cased_infos_zip: ("raw", "info.DAT", ""),
+    wrong_crc_zip: ("raw", "last.dat", ""),
+    nan_audio: ("cache", "song.egg: WAV/FLOAT holds samples that are not finite after 0.0 s", "export the audio"),
+    negative_bpm: ("raw", "beats per minute must be a positive number, got -120", "repair the map's Info file"),
     linking_zip: ("raw", "cover.png", "pack it again"),
     bomb: ("raw", "inflates to more than", "upload less"),
     encrypted_zip: ("raw", "encrypted", "without a password"),

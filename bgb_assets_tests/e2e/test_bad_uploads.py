@@ -1,6 +1,8 @@
 """Bad uploads: one quarantine row each with a reason and a remedy, and the rest goes on. An inbox that is gone."""
 
+import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from bgb_assets.chain import Chain
 from bgb_assets.engine.ingest import Ingest
 from bgb_assets.engine.status import status_of
 from bgb_assets.modalities.beatmap.synth import synth
-from bgb_assets.modalities.contract import PER_UPLOAD_STAGES
+from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, ArchiveLimits
+from bgb_assets.modalities.registry import modality
 from bgb_assets.runtime.errors import TooManyQuarantined
 from bgb_assets.storage.quarantine import Rejection
 from bgb_assets_tests.conftest import SETTLE_AT_ONCE
@@ -19,7 +22,7 @@ from bgb_assets_tests.e2e.songs import calls_through_tokens, manifest_rows, open
 from bgb_assets_tests.fixtures import shared_data
 
 GOOD = "song_0000"
-ALLOWED = "[run]\nquarantine_count = 20\n"
+ALLOWED = f"[run]\nquarantine_count = {len(spoiled.EXPECTED)}\n"
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +96,32 @@ def test_more_bad_uploads_than_allowed_fail_the_run_after_all_others(spoiled_roo
     shutil.copytree(spoiled_root / "inbox", root / "inbox")
     (root / "config.toml").write_text(SETTLE_AT_ONCE)
     ingest(open_chain(root))
-    with pytest.raises(TooManyQuarantined, match="20 of 21 uploads were quarantined, 10 are allowed"):
+    bad = len(spoiled.EXPECTED)
+    with pytest.raises(TooManyQuarantined, match=f"{bad} of {bad + 1} uploads were quarantined, 10 are allowed"):
         walk(open_chain(root))
     fan_in(open_chain(root), ["manifest"])
     assert uploads_in_manifest(open_chain(root)) == {GOOD}
+
+
+def test_limits_of_a_song_s_archive() -> None:
+    assert modality("beatmap").archive_limits == ArchiveLimits(max_entries=2_000, max_bytes=1 << 30, max_ratio=200.0)
+
+
+@pytest.mark.slow
+def test_zip_of_more_than_a_gibibyte_is_refused_and_leaves_nothing(data_root: Path, inbox: Path) -> None:
+    (data_root / "config.toml").write_text(SETTLE_AT_ONCE + ALLOWED)
+    zeros = bytes(1 << 20)
+    with zipfile.ZipFile(inbox / "vast.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        # What is stored raises what the ratio allows above the bound on bytes.
+        archive.writestr("stored.bin", os.urandom(8 << 20), zipfile.ZIP_STORED)
+        with archive.open("zeros.dat", "w") as member:
+            for _ in range(1 << 10):
+                member.write(zeros)
+    calls_through_tokens(open_chain(data_root))
+    (row,) = rows_of(data_root)
+    assert f"inflates to more than the {1 << 30} bytes allowed" in row.reason
+    assert [path for path in (data_root / ".tmp").iterdir() if path.is_dir()] == []
+    assert uploads_in_manifest(open_chain(data_root)) == {GOOD}
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.beatmap import ogg
+from bgb_assets.modalities.beatmap.audio_identity import identify_audio
 from bgb_assets.modalities.beatmap.canonical_wav import PCM_PEAK, map_pcm16, write_pcm16
 from bgb_assets.modalities.beatmap.landmarks import LANDMARKS_FILE, find_landmarks, landmarks_digest
 from bgb_assets.modalities.contract import StageResult
@@ -125,11 +126,19 @@ def decode(path: Path, params: CacheParams, spool: IO[bytes]) -> tuple[Source, S
             return source, _spool(file, source, params, spool)
     except soundfile.LibsndfileError as error:
         raise BadInput(
-            f"{path.name}: cannot be decoded as audio ({path.stat().st_size} bytes): {error.error_string.strip()!r}",
+            f"{path.name}: cannot be decoded as audio ({_stated(path)}): {error.error_string.strip()!r}",
             "replace it by an Ogg Vorbis, WAV, FLAC or MP3 file",
         ) from error
     finally:
         os.close(descriptor)
+
+
+def _stated(path: Path) -> str:
+    """Return what a file that cannot be decoded says of itself, as far as its header can be read."""
+    found = identify_audio(path)
+    length = [f"{found.seconds:.1f} s"] if found.seconds else []
+    channels = [] if found.channels is None else [f"{found.channels} channels"]
+    return ", ".join([f"codec {found.codec}", *length, *channels, f"{path.stat().st_size} bytes"])
 
 
 def _spool(file: Any, source: Source, params: CacheParams, spool: IO[bytes]) -> Spooled:

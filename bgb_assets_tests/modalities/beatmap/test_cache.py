@@ -1,5 +1,6 @@
 import json
 import tracemalloc
+import wave
 
 import numpy as np
 import pytest
@@ -169,6 +170,27 @@ def test_what_cannot_be_decoded_is_refused(tmp_path, content):
     (tmp_path / "a.ogg").write_bytes(content)
     with pytest.raises(BadInput, match=r"a\.ogg: cannot be decoded .*; replace it by an Ogg Vorbis"):
         run_cache(tmp_path / "a.ogg", tmp_path)
+
+
+def test_what_cannot_be_decoded_is_named_with_codec_and_seconds(tmp_path):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 5 * RATE_HZ).astype(np.float32)
+    write_ogg(tmp_path / "a.ogg", noise, RATE_HZ)
+    content = bytearray((tmp_path / "a.ogg").read_bytes())
+    content[200:4_000] = bytes(3_800)
+    (tmp_path / "a.ogg").write_bytes(content)
+    with pytest.raises(BadInput, match=r"a\.ogg: cannot be decoded as audio \(codec vorbis, 5\.0 s, 1 channels, \d+ b"):
+        run_cache(tmp_path / "a.ogg", tmp_path)
+
+
+def test_audio_of_no_channels_is_refused(tmp_path):
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        file.writeframes(bytes(4_000))
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    content[22:24] = bytes(2)  # the number of channels
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(BadInput, match=r"a\.wav: cannot be decoded as audio \(codec wav, .*0 channels, 4044 bytes\)"):
+        run_cache(tmp_path / "a.wav", tmp_path)
 
 
 def test_audio_without_samples_is_refused(tmp_path):

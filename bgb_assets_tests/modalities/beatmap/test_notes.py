@@ -138,6 +138,16 @@ def test_requirements_counts_of_fakes_and_out_of_grid(tmp_path):
     assert (row["out_of_grid"], row["fake"], row["requirements"]) == (3, 1, ["Noodle Extensions"])
 
 
+def test_notes_before_beat_0_are_rows_and_those_without_a_beat_are_not(tmp_path):
+    times = [{"b": beat} for beat in (-2.0, 4.0, float("nan"), float("inf"), 1_000_001)]
+    result, tables = run(simple_map(tmp_path / "in", *times), tmp_path)
+    assert tables["notes"]["beat"].to_pylist() == [-2.0, 4.0]
+    assert tables["notes"]["time_s"].to_pylist() == [-1.0, 2.0]
+    song = orjson.loads((tmp_path / "raw" / "song.json").read_bytes())
+    assert song["difficulties"][0]["issues"] == {"beyond_last_beat": 1, "not_finite": 2}
+    assert result.metadata["notes"] == 2
+
+
 def test_clamped_values_are_counted_and_said(tmp_path):
     result, _ = run(simple_map(tmp_path / "in", {"x": 40_000}), tmp_path)
     assert result.metadata["clamped"] == 1

@@ -1,5 +1,6 @@
 import gzip
 import json
+import zlib
 
 import pytest
 
@@ -72,3 +73,15 @@ def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     (tmp_path / "a.dat").write_bytes(gzip.compress(bytes(32 << 20)))
     with pytest.raises(BadInput, match="larger than 4 MiB un-gzipped"):
         read_content(tmp_path / "a.dat", "a.dat")
+
+
+def test_more_than_256_mib_of_content_are_refused_and_never_held(tmp_path):
+    packer = zlib.compressobj(1, wbits=31)
+    mebibyte = b" " * (1 << 20)
+    (tmp_path / "a.dat").write_bytes(b"".join(packer.compress(mebibyte) for _ in range(300)) + packer.flush())
+    with pytest.raises(BadInput, match=r"a\.dat: larger than 256 MiB un-gzipped"):
+        read_json(tmp_path / "a.dat", "a.dat")
+    with (tmp_path / "plain.dat").open("wb") as file:
+        file.truncate((256 << 20) + 1)
+    with pytest.raises(BadInput, match=r"plain\.dat: larger than 256 MiB"):
+        read_json(tmp_path / "plain.dat", "plain.dat")
