@@ -115,7 +115,7 @@ MODALITY = Modality(
         Stage(
             name="model",
             run=f"{_HERE}.model:run",
-            code_version="2",
+            code_version="3",
             description="An encoder-decoder that writes maps: weights, metrics and a model card per variant.",
             reads=(Reads("tokens", facets=("tokens",), files=("*",)),),
             publishes=("weights",),

@@ -20,6 +20,7 @@ from bgb_assets.modalities.beatmap.events import mirrored, positions
 from bgb_assets.modalities.beatmap.variants import Augmentation, WindowParams
 
 MELS = 80
+MAX_COUNTED_ROWS = 4_096
 
 _NPS, _TEMPO = v.CONDITIONS.index(v.NPS), v.CONDITIONS.index(v.TEMPO)
 _ONE_SABER = v.characteristic_id("OneSaber")
@@ -101,6 +102,37 @@ class WindowReader:
 
     def __getstate__(self) -> Mapping[str, Any]:
         return {"store": self.store, "window": self.window, "augmentation": self.augmentation}
+
+
+@dataclass(frozen=True, eq=False)
+class BesideFrequencies:
+    """Reads a window, and for each token what guessing by frequency alone would pay for it: `unigram`, in nats.
+
+    Attributes:
+        read: Reads the window.
+        rows: The training rows whose tokens are counted, once, when the first window is read; at most
+            `MAX_COUNTED_ROWS` of them, evenly spread.
+    """
+
+    read: WindowReader
+    rows: NDArray[np.int64]
+
+    def __call__(self, row: int, draw: Draw) -> Sample:
+        """Return the arrays of one window and `unigram`, (L,) float32."""
+        sample = dict(self.read(row, draw))
+        sample["unigram"] = self._costs[sample["tokens"].astype(np.int64)]
+        return sample
+
+    @cached_property
+    def _costs(self) -> NDArray[np.float32]:
+        chosen = np.unique(np.linspace(0, len(self.rows) - 1, min(MAX_COUNTED_ROWS, len(self.rows))).astype(np.int64))
+        counts = np.ones(v.SIZE, np.int64)  # none is impossible
+        for row in self.rows[chosen].tolist():
+            counts += np.bincount(self.read.store["tokens", row][v.HEADER_LENGTH :], minlength=v.SIZE)
+        return np.asarray(-np.log(counts / counts.sum()), np.float32)
+
+    def __getstate__(self) -> Mapping[str, Any]:
+        return {"read": self.read, "rows": self.rows}
 
 
 def bar_edges(bar_starts: NDArray[np.generic], tokens: NDArray[np.generic]) -> NDArray[np.int64]:

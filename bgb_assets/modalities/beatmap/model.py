@@ -20,7 +20,7 @@ from bgb_assets.loading.mapped import ShardStore
 from bgb_assets.loading.order import weighted
 from bgb_assets.modalities.beatmap import vocabulary as v
 from bgb_assets.modalities.beatmap.confusion import write_confusion
-from bgb_assets.modalities.beatmap.data import WindowReader
+from bgb_assets.modalities.beatmap.data import BesideFrequencies, WindowReader
 from bgb_assets.modalities.beatmap.network import Network
 from bgb_assets.modalities.beatmap.variants import VARIANTS, Shape, TrainParams
 from bgb_assets.modalities.contract import FanIn, StageResult
@@ -69,12 +69,13 @@ def data(store: ShardStore, params: TrainParams) -> TrainingData:
     """
     check_vocabulary(store.index.upstream, "the tokens")
     heard = store.column("source").astype(np.int64) >= 0
+    train = select(store, "train", heard)
     return TrainingData(
-        train=select(store, "train", heard),
+        train=train,
         validation=select(store, "val", heard),
         read_train=WindowReader(store, params.window, params.augmentation),
-        read_validation=WindowReader(store, params.window),
-        collate=Padding({"tokens": v.PAD, "ticks": 0, "counted": 0}, multiple=8),
+        read_validation=BesideFrequencies(WindowReader(store, params.window), train.ids),
+        collate=Padding({"tokens": v.PAD, "ticks": 0, "counted": 0, "unigram": 0}, multiple=8),
         draw=weighted,
     )
 
@@ -89,11 +90,16 @@ def loss(model: torch.nn.Module, batch: Batch) -> Ratio:
 
 
 def metrics(model: torch.nn.Module, batch: Batch) -> Mapping[str, Ratio]:
-    """Return the negative log likelihood (`loss`, never smoothed) and the accuracy of each token class."""
+    """Return the negative log likelihood (`loss`, never smoothed) and the accuracy of each token class.
+
+    Beside the loss stands what guessing every token by its frequency in training would give, where the batch says it.
+    """
     logits, targets, counted = _predict(model, batch)
     logits, targets = logits[counted], targets[counted]
     right = logits.argmax(-1) == targets
     measured: dict[str, Ratio] = {"loss": (functional.cross_entropy(logits, targets, reduction="sum"), counted.sum())}
+    if "unigram" in batch:
+        measured["unigram_loss"] = (batch["unigram"][:, 1:][counted].sum(), counted.sum())
     rest = torch.ones_like(right)
     for name, spans in CLASSES.items():
         chosen = _in_spans(targets, spans)
@@ -118,8 +124,9 @@ def card(params: TrainParams, measured: Mapping[str, Any], lineage: Mapping[str,
         "|---|---|",
         *(f"| {name} | {value:.4g} |" for name, value in sorted(measured.get("validation", {}).items())),
         "",
-        "`loss` is the negative log likelihood per token in nats; accuracies are per token class, given the human",
-        "tokens before. Neither says how a map plays: `bgb generate` prints what it measured of the map.",
+        "`loss` is the negative log likelihood per token in nats, `unigram_loss` that of guessing each token by its",
+        "frequency in training; accuracies are per token class, given the human tokens before. None says how a map",
+        "plays: `bgb generate` prints what it measured of the map.",
         "",
         f"Made from the stages {', '.join(sorted(lineage)) or 'of an index alone'}; `run.json` names their entries.",
     ]

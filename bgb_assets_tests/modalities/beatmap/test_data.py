@@ -4,11 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from bgb_assets.loading.collate import Padding
+from bgb_assets.loading.dataset import Steps
+from bgb_assets.loading.loader import RoundSampler, build_loader
 from bgb_assets.loading.mapped import ShardStore
+from bgb_assets.loading.order import Order, SampleIndex, weighted
 from bgb_assets.loading.randomness import Draw
 from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.data import WindowReader, bar_edges, cut_frames, draw_crop, silence
+from bgb_assets.modalities.beatmap.data import (
+    BesideFrequencies,
+    WindowReader,
+    bar_edges,
+    cut_frames,
+    draw_crop,
+    silence,
+)
 from bgb_assets.modalities.beatmap.events import positions
 from bgb_assets.modalities.beatmap.synth import synth
 from bgb_assets.modalities.beatmap.tokenizer import decode
@@ -144,3 +156,38 @@ def test_silence_takes_bands_of_mels_and_spans_of_frames():
 def test_a_song_without_audio_is_silent():
     crop = draw_crop(np.arange(7) * 10, WINDOW, np.random.default_rng(0))
     assert cut_frames(None, crop, 6).shape == (6 * 64, 81)
+
+
+def test_guessing_by_frequency_pays_the_entropy_of_what_was_counted(store):
+    read = pickle.loads(pickle.dumps(BesideFrequencies(WindowReader(store, WINDOW), np.arange(len(store)))))
+    sample = read(0, Draw(0, 0, 0, 0))
+    every = np.concatenate([store["tokens", row][v.HEADER_LENGTH :] for row in range(len(store))])
+    assert sample["unigram"].shape == sample["tokens"].shape
+    assert sample["unigram"].dtype == np.float32
+    for token, cost in zip(sample["tokens"][6:].tolist(), sample["unigram"][6:].tolist(), strict=True):
+        assert cost == pytest.approx(-np.log((1 + np.count_nonzero(every == token)) / (v.SIZE + len(every))), abs=1e-5)
+    plain = WindowReader(store, WINDOW)(0, Draw(0, 0, 0, 0))
+    assert all(np.array_equal(sample[name], plain[name]) for name in plain)
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker processes")
+@pytest.mark.parametrize("augmentation", [None, SMALL.augmentation])
+def test_any_number_of_workers_gives_the_same_batches(store, augmentation):
+    index = SampleIndex(np.arange(len(store)), store.column("length").astype(np.int64), np.ones(len(store)))
+    order = Order(index, batch=3, seed=5, pool_batches=2, draw=weighted)
+    collate = Padding({"tokens": v.PAD, "ticks": 0, "counted": 0}, multiple=8)
+    steps = Steps(WindowReader(store, WINDOW, augmentation), collate, seed=5)
+
+    def batches(workers):
+        sampler = RoundSampler(order, micro_batch=2, start=3, steps=9, round_steps=9)
+        loader = build_loader(steps, sampler, workers=workers, device="cpu")
+        return [batch for step in loader for batch in step]
+
+    first = batches(0)
+    assert len(first) == 12
+    for workers in (1, 2, 4):
+        again = batches(workers)
+        assert len(again) == len(first)
+        for one, other in zip(first, again, strict=True):
+            assert one.keys() == other.keys()
+            assert all(torch.equal(one[name], other[name]) for name in one)

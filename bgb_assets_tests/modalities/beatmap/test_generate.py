@@ -23,6 +23,7 @@ from bgb_assets.runtime.errors import BadInput
 from bgb_assets.storage.digests import as_plain
 from bgb_assets.training.model_directory import write_model_directory
 from bgb_assets_tests.fixtures import shared_data
+from bgb_assets_tests.modalities.beatmap.generation_peak import in_a_process
 
 RATE_HZ = 22_050
 PARAMS = dataclasses.replace(
@@ -201,3 +202,10 @@ def test_what_cannot_be_mapped_is_refused(model_dir, clicks, tmp_path):
     with pytest.raises(BadInput, match=r"no steady tempo found .*; give it with --bpm or --tempo-map"):
         generate(trumpet, model_dir, Wish(["Hard"]), tmp_path / "map")
     assert not (tmp_path / "map").exists()
+
+
+@pytest.mark.slow
+def test_a_song_of_30_minutes_takes_little_more_than_its_own_samples():
+    short_mib, long_mib = in_a_process(180), in_a_process(1_800)
+    pcm_mib = 1_800 * 22_050 * 2 / (1 << 20)
+    assert long_mib <= 1.5 * short_mib + pcm_mib

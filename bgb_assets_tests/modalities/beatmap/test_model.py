@@ -11,10 +11,11 @@ from bgb_assets.modalities.beatmap import model
 from bgb_assets.modalities.beatmap import vocabulary as v
 from bgb_assets.modalities.beatmap.manifest import ManifestParams
 from bgb_assets.modalities.beatmap.synth import synth
-from bgb_assets.modalities.beatmap.variants import TINY, Shape, WindowParams
+from bgb_assets.modalities.beatmap.variants import SMALL, TINY, Shape, WindowParams
 from bgb_assets.modalities.contract import FanIn
 from bgb_assets.runtime.errors import TrainingError
 from bgb_assets.storage.splits import SplitParams
+from bgb_assets.training.fit import Machine, fit
 from bgb_assets_tests.modalities.beatmap.songs_case import Store
 from bgb_assets_tests.modalities.beatmap.tokens_case import TokenStore
 
@@ -69,7 +70,13 @@ def test_training_writes_a_model_that_loads(trained):
     assert np.sum(confusion["counts"]) > 0
     assert "variant tiny" in (out / "model_card.md").read_text()
     measured = result.metadata["validation"]
-    assert set(measured) == {"loss", "bar_accuracy", "pos_accuracy", "note_accuracy", "rest_accuracy"}
+    assert set(measured) == {
+        *("loss", "unigram_loss", "bar_accuracy", "pos_accuracy", "note_accuracy", "rest_accuracy")
+    }
+    stored = json.loads((out / "metrics.json").read_bytes())["validation"]
+    assert stored == measured
+    assert f"| unigram_loss | {measured['unigram_loss']:.4g} |" in (out / "model_card.md").read_text()
+    assert measured["unigram_loss"] < np.log(v.SIZE)
 
 
 def test_training_lowers_the_loss(trained, root):
@@ -84,6 +91,15 @@ def test_training_lowers_the_loss(trained, root):
     assert after < before - 1.0
 
 
+def test_training_beats_guessing_by_frequency(root, tmp_path):
+    training = dataclasses.replace(
+        PARAMS.training, steps=80, learning_rate=4e-3, warmup_steps=10, validate_every_steps=40, cpu_threads=1
+    )
+    result, _ = train(root, tmp_path / "run", dataclasses.replace(PARAMS, dropout=0.0, training=training))
+    measured = result.metadata["validation"]
+    assert measured["loss"] < measured["unigram_loss"] - 0.2
+
+
 def fixed_batch(root):
     store = ShardStore(root, root / "index")
     made = model.data(store, PARAMS)
@@ -95,6 +111,56 @@ def test_the_same_training_gives_the_same_bytes(trained, root, tmp_path):
     again, out = train(root, tmp_path)
     assert again.facets == trained[0].facets
     assert (out / "model.safetensors").read_bytes() == (trained[1] / "model.safetensors").read_bytes()
+
+
+class Broken(Exception):
+    """Stands for whatever ends a process."""
+
+
+SMALL_PARAMS = dataclasses.replace(
+    SMALL,
+    window=PARAMS.window,
+    training=dataclasses.replace(
+        SMALL.training, steps=6, batch=4, micro_batch=2, warmup_steps=2, validate_every_steps=4, cpu_threads=1
+    ),
+)
+"""The network of `small`, with its dropout and augmentation, on short windows."""
+
+
+def fitted(root, work, break_before=None):
+    """Return the weights and metrics of a run, which may break before a step."""
+    calls = [0]
+
+    def loss(network, batch):
+        calls[0] += 1
+        if break_before is not None and calls[0] > 2 * break_before:
+            raise Broken
+        return model.loss(network, batch)
+
+    spec = dataclasses.replace(model.SPEC, loss=loss)
+    samples = model.data(ShardStore(root, root / "index"), SMALL_PARAMS)
+    machine = Machine(device="cpu", checkpoint_every_steps=1)
+    done = fit(spec, SMALL_PARAMS, samples, work=work, logs=work / "logs", seed=3, machine=machine)
+    return (
+        done.observed["resumed_from_step"],
+        done.metrics,
+        {name: tensor.numpy().tobytes() for name, tensor in done.model.state_dict().items()},
+    )
+
+
+@pytest.fixture(scope="module")
+def unbroken(root, tmp_path_factory):
+    return fitted(root, tmp_path_factory.mktemp("unbroken"))
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
+def test_a_run_of_small_that_breaks_at_any_step_goes_on_bit_for_bit(root, unbroken, tmp_path, step):
+    with pytest.raises(Broken):
+        fitted(root, tmp_path, break_before=step)
+    resumed_from, metrics, weights = fitted(root, tmp_path)
+    assert resumed_from == step
+    assert metrics == unbroken[1]
+    assert weights == unbroken[2]
 
 
 def test_only_targets_count_and_smoothing_is_no_measure(root):
