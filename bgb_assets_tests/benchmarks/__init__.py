@@ -8,6 +8,8 @@ from collections.abc import Mapping
 GATES: Mapping[str, Mapping[int, str]] = {
     "beatmap": {
         20: "bench_beatmap_generation",
+        21: "bench_beatmap_learning",
+        24: "bench_beatmap_learning",
         26: "bench_beatmap_features",
         27: "bench_beatmap_scaling",
         28: "bench_beatmap_items",
@@ -16,6 +18,7 @@ GATES: Mapping[str, Mapping[int, str]] = {
         31: "bench_beatmap_generation",
         32: "bench_beatmap_generation",
         34: "bench_beatmap_memory",
+        35: "bench_beatmap_generation",
         36: "bench_beatmap_memory",
     },
 }
