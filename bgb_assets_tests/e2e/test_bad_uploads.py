@@ -1,5 +1,6 @@
 """Bad uploads: one quarantine row each with a reason and a remedy, and the rest goes on. An inbox that is gone."""
 
+import json
 import os
 import shutil
 import zipfile
@@ -168,6 +169,21 @@ def test_bad_difficulty_is_a_row_of_the_manifest_and_its_upload_goes_on(data_roo
     (said,) = [line for line in found[GOOD].stages["raw"].warnings if "line 91 column 3" in line]
     assert said.startswith("Standard Hard: invalid: HardStandard.dat: invalid JSON")
     assert said.endswith("fix or remove the difficulty")
+
+
+def test_difficulty_of_an_impossible_tempo_is_left_out_and_its_upload_goes_on(data_root: Path, inbox: Path) -> None:
+    path = inbox / GOOD / "HardStandard.dat"
+    document = json.loads(path.read_bytes())
+    changes = {"_time": 4, "_type": 100, "_floatValue": 5e6}, {"b": 4, "m": 5e6}
+    events = "_events" if "_events" in document else "bpmEvents"
+    document[events].append(changes[events == "bpmEvents"])
+    path.write_text(json.dumps(document))
+    calls_through_tokens(open_chain(data_root))
+    assert rows_of(data_root) == []
+    rows = {row["difficulty"]: row for row in manifest_rows(open_chain(data_root)).to_pylist()}
+    assert (rows["Hard"]["included"], rows["Hard"]["mel"]) == (False, "")
+    assert rows["Hard"]["reason"]
+    assert all(row["included"] and row["mel"] for name, row in rows.items() if name != "Hard")
 
 
 def test_map_without_audio_is_absent_and_no_error(data_root: Path, inbox: Path, song: Path) -> None:

@@ -59,6 +59,13 @@ def test_training_after_warming_computes_no_spectrogram_and_opens_no_audio(warme
     assert counts["stage_calls.model"] == 1
     assert [name for name in opened if name.endswith((".egg", ".ogg", ".wav"))] == []
     assert all(held[stage] == "hit" for held in outcomes(found).values() for stage in WARM)
+    with monitoring.counting() as counts, opened_below(warmed) as opened:
+        ingest(open_chain(warmed))
+        walk(open_chain(warmed))
+        again = fan_in(open_chain(warmed))
+    assert {name: n for name, n in counts.items() if name.startswith(("stage_calls", "decodes", "spectr"))} == {}
+    assert not any(outcome.called for outcome in again.values())
+    assert [name for name in opened if name.endswith((".egg", ".ogg", ".wav", ".npy"))] == []
 
 
 def test_each_song_has_one_array_whatever_asked_for_it(warmed: Path) -> None:

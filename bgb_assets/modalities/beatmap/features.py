@@ -84,8 +84,10 @@ class SongFrames:
 def run(inputs: Mapping[str, Path], params: FeatureParams, out: Path) -> StageResult:
     """Write `mel_<tempo_id[:16]>.npy` for each tempo map, `onset.npy` and `features.json`.
 
+    A tempo map that asks for more rows than a song can have gets none and a warning: it is one difficulty's fault.
+
     Raises:
-        BadInput: A tempo map asks for more rows than a song can have.
+        BadInput: Every tempo map of the song does.
     """
     cache = inputs.get("cache")
     if cache is None or not (cache / WAV_FILE).is_file():
@@ -95,11 +97,17 @@ def run(inputs: Mapping[str, Path], params: FeatureParams, out: Path) -> StageRe
     rate_hz, pcm = map_pcm16(cache / WAV_FILE)
     song = song_frames(pcm, rate_hz, facts["gain"], params)
     np.save(out / ONSET_FILE, song.onset)
-    grids = {}
+    grids, refused = {}, []
     for tempo_id in sorted(tempo_maps):
-        grid = beat_grid(song, tempo_from_json(tempo_maps[tempo_id]), params)
+        try:
+            grid = beat_grid(song, tempo_from_json(tempo_maps[tempo_id]), params)
+        except BadInput as error:
+            refused.append(error)
+            continue
         grids[tempo_id] = {"file": mel_file(tempo_id), "rows": len(grid)}
         np.save(out / mel_file(tempo_id), grid)
+    if refused and not grids:
+        raise refused[0]
     described = _described(song, params, grids)
     (out / FEATURES_FILE).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     mel = hashlib.sha256("".join(_digest(out / mel_file(tempo_id)) for tempo_id in sorted(grids)).encode())
@@ -110,6 +118,7 @@ def run(inputs: Mapping[str, Path], params: FeatureParams, out: Path) -> StageRe
             "rows": {tempo_id: grid["rows"] for tempo_id, grid in grids.items()},
             "tempo_maps": len(grids),
         },
+        warnings=tuple(f"a difficulty has no mel: {error.reason}; {error.remedy}" for error in refused),
     )
 
 

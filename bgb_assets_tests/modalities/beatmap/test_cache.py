@@ -95,6 +95,26 @@ def test_any_rate_width_and_channel_count_is_averaged_and_resampled(tmp_path, ra
     assert len(decoded(out)) == pytest.approx(RATE_HZ, abs=1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "subtype", "rate_hz"),
+    [
+        ("OGG", "VORBIS", 44_100),
+        ("OGG", "OPUS", 48_000),
+        ("MP3", "MPEG_LAYER_III", 44_100),
+        ("FLAC", "PCM_24", 48_000),
+        ("WAV", "FLOAT", 44_100),
+    ],
+)
+def test_every_kind_of_file_is_decoded_by_its_content(tmp_path, kind, subtype, rate_hz):
+    sound = np.stack([tone(2.0, rate_hz), 0.5 * tone(2.0, rate_hz)], axis=1)
+    soundfile.write(tmp_path / "song.egg", sound, rate_hz, format=kind, subtype=subtype)
+    result, out = run_cache(tmp_path / "song.egg", tmp_path)
+    assert result.metadata["codec"] == f"{kind}/{subtype}"
+    assert facts_of(out)["seconds"] == pytest.approx(2.0, abs=0.1)
+    middle = decoded(out)[RATE_HZ // 2 : 3 * RATE_HZ // 2]
+    assert np.sqrt(np.mean(middle.astype(np.float64) ** 2)) == pytest.approx(0.375 / np.sqrt(2), rel=0.03)
+
+
 def test_the_suffix_does_not_matter(tmp_path):
     write_ogg(tmp_path / "song.raw", tone(1.0), RATE_HZ)
     result, _ = run_cache(tmp_path / "song.raw", tmp_path)

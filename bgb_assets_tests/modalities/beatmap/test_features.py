@@ -121,6 +121,17 @@ def test_a_tempo_of_millions_is_refused(cached, tmp_path):
         run_features(cached, tmp_path / "raw", tmp_path / "out")
 
 
+def test_one_tempo_of_millions_takes_nothing_from_the_others(cached, tmp_path):
+    absurd = tempo_from_events(120.0, [4.0], [5e6]).tempo
+    write_tempo(tmp_path / "raw", {"a" * 64: STEADY, "d" * 64: absurd})
+    result = run_features(cached, tmp_path / "raw", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").glob("mel_*")] == [mel_file("a" * 64)]
+    assert result.metadata["rows"] == {"a" * 64: 320}
+    (warning,) = result.warnings
+    assert warning.startswith("a difficulty has no mel: 9.3 s of audio are")
+    assert warning.endswith("mend the map's BPM or its BPM changes")
+
+
 def test_the_onset_column_is_over_its_percentile():
     onset = np.linspace(0, 10, 1_000, dtype=np.float32)
     song = SongFrames(np.zeros((1_000, 80), np.float32), onset, 512 / RATE_HZ, 1_000 * 512 / RATE_HZ)

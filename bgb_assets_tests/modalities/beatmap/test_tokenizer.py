@@ -158,6 +158,34 @@ def test_what_is_not_encoded_is_counted_once_by_reason():
     assert cut_off.sequences.ids.tolist() == [*HEADER, v.EOS]
 
 
+def test_every_reason_not_to_encode_walls_chains_and_repeats():
+    objects = empty_objects()
+    shape = {"x": [0, 0, 0, 3, -1, 0, 0, 0], "y": [0, 1, 0, 0, 0, 2, 0, 0], "width": [1, 1, 5, 2, 1, 4, 1, 1]}
+    shape |= {"height": [5, 5, 5, 5, 5, 3, 5, 5], "duration_beats": [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -0.5, 64.0]}
+    walls = {name: np.array(value) for name, value in shape.items()}
+    objects["walls"] = walls | {"beat": np.full(8, 2.0), "fake": np.zeros(8, np.bool_)}
+    slices = np.array([0, 1, 32, 33])
+    same = {"color": 0, "x": 1, "y": 0, "cut": 1, "tail_x": 1, "tail_y": 2, "squish": 1.0}
+    objects["chains"] = {name: np.full(4, value) for name, value in same.items()}
+    objects["chains"] |= {"slices": slices, "beat": np.full(4, 3.0), "tail_beat": np.full(4, 4.0)}
+    bomb = {"beat": [5.0, 5.0, 5.0], "x": [1, 1, 2], "y": [0, 0, 0], "fake": [False, False, False]}
+    objects["bombs"] = {name: np.array(value) for name, value in bomb.items()}
+    encoded = encode_map(objects, HEADER)
+    assert {reason: int(count[0]) for reason, count in encoded.dropped.items()} == {
+        "wall_shape": 4,
+        "length": 2,
+        "slices": 2,
+        "repeated": 1,
+    }
+    back = decode(encoded.sequences.ids)
+    assert {kind: len(back[kind]["beat"]) for kind in ("walls", "chains", "bombs")} == {
+        "walls": 2,
+        "chains": 2,
+        "bombs": 2,
+    }
+    assert back["chains"]["slices"].tolist() == [1, 32]
+
+
 def test_tails_at_or_before_their_head():
     """Most chains of one real map end at the beat at which they begin; arcs that end earlier are found too."""
     objects = empty_objects()
