@@ -39,8 +39,26 @@ def repeated_texts(texts: Sequence[str], lengths: Sequence[int]) -> Any:
     return pa.DictionaryArray.from_arrays(_numbers(indices, pa.int32(), None), _texts(distinct))
 
 
+def fitted(values: NDArray[Any], kind: pa.DataType) -> NDArray[Any]:
+    """Return numbers or flags in the dtype of a column; what is beyond its range becomes its end, and nothing wraps."""
+    dtype = column_dtype(kind)
+    if dtype.kind == "b":
+        return np.ascontiguousarray(values.astype(dtype))
+    limits = np.iinfo(dtype) if dtype.kind == "i" else np.finfo(dtype)
+    return np.ascontiguousarray(np.clip(values, limits.min, limits.max).astype(dtype))
+
+
+def outside(values: NDArray[Any], kind: pa.DataType) -> NDArray[np.bool_]:
+    """Say which numbers are beyond the range of a column."""
+    dtype = column_dtype(kind)
+    if dtype.kind == "b":
+        return np.zeros(len(values), np.bool_)
+    limits = np.iinfo(dtype) if dtype.kind == "i" else np.finfo(dtype)
+    return np.asarray((values < limits.min) | (values > limits.max))
+
+
 def array_of(values: Sequence[Any], kind: Any) -> Any:
-    """Return a column of any type of the schemas from Python values; None is null."""
+    """Return a column of any type of the schemas from Python values; None is null, a number beyond it its end."""
     if pa.types.is_dictionary(kind):
         distinct = list(dict.fromkeys(value for value in values if value is not None))
         indices = [None if value is None else distinct.index(value) for value in values]
@@ -49,8 +67,8 @@ def array_of(values: Sequence[Any], kind: Any) -> Any:
         return _text_lists(values, kind)
     if pa.types.is_string(kind):
         return _texts(values)
-    filled = np.array([0 if value is None else value for value in values], column_dtype(kind))
-    return _numbers(filled, kind, [value is not None for value in values])
+    filled = np.array([0 if value is None else value for value in values])
+    return _numbers(fitted(filled, kind), kind, [value is not None for value in values])
 
 
 def _numbers(values: NDArray[Any], kind: pa.DataType, valid: Sequence[bool] | None) -> Any:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bgb_assets.modalities.beatmap.arrow_columns import array_of, column_dtype, number_array, repeated_texts
+from bgb_assets.modalities.beatmap.arrow_columns import array_of, fitted, number_array, outside, repeated_texts
 from bgb_assets.modalities.beatmap.identities import canonical_json
 from bgb_assets.modalities.beatmap.objects import Columns, Objects, in_grid
 from bgb_assets.modalities.beatmap.schemas import NAMES, TABLES
@@ -81,13 +81,8 @@ class TableBuilder:
         return digest.hexdigest()
 
     def _fitted(self, column: NDArray[Any], kind: pa.DataType) -> NDArray[Any]:
-        dtype = column_dtype(kind)
-        if dtype.kind != "i":
-            return np.ascontiguousarray(column.astype(dtype))
-        outside = _outside(column, dtype)
-        self.clamped += int(np.count_nonzero(outside))
-        limits = np.iinfo(dtype)
-        return np.ascontiguousarray(np.clip(column, limits.min, limits.max).astype(dtype))
+        self.clamped += int(np.count_nonzero(outside(column, kind)))
+        return fitted(column, kind)
 
 
 def object_tables(objects: Objects, tempo: TempoMap) -> dict[str, Table]:
@@ -104,9 +99,8 @@ def object_tables(objects: Objects, tempo: TempoMap) -> dict[str, Table]:
 
 
 def _notes(notes: Columns, tempo: TempoMap) -> dict[str, NDArray[Any]]:
-    int16 = np.dtype("<i2")
     fields = ("x", "y", "cut_direction", "angle_deg")
-    clamped = np.logical_or.reduce([_outside(notes[name], int16) for name in fields])
+    clamped = np.logical_or.reduce([outside(notes[name], pa.int16()) for name in fields])
     return _timed(notes, tempo) | {
         "bpm": tempo.bpm_at(notes["beat"]),
         "in_grid": in_grid(notes),
@@ -125,11 +119,6 @@ def _tailed(columns: Columns, tempo: TempoMap) -> dict[str, NDArray[Any]]:
 
 def _timed(columns: Columns, tempo: TempoMap) -> dict[str, NDArray[Any]]:
     return {**columns, "time_s": tempo.time(columns["beat"])}
-
-
-def _outside(column: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
-    limits = np.iinfo(dtype)
-    return np.asarray((column < limits.min) | (column > limits.max))
 
 
 def _arrow_table(table: str, pieces: list[tuple[Names, Table]]) -> pa.Table:

@@ -5,8 +5,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bgb_assets.modalities.beatmap.arrow_columns import array_of, column_dtype, number_array, repeated_texts
+from bgb_assets.modalities.beatmap.arrow_columns import (
+    array_of,
+    column_dtype,
+    fitted,
+    number_array,
+    outside,
+    repeated_texts,
+)
 
+LARGEST = float(np.finfo(np.float32).max)
 TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -35,6 +43,22 @@ def test_arrays_equal_those_of_pyarrow(values, kind):
     ours.validate(full=True)
     assert ours.equals(pa.array(values, kind))
     assert ours.null_count == sum(value is None for value in values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "held"),
+    [
+        (pa.int8(), [-129, 128, 5], [-128, 127, 5]),
+        (pa.int16(), [40_000, 2**53, -1], [32_767, 32_767, -1]),
+        (pa.float32(), [1e300, -1e300, 0.5], [LARGEST, -LARGEST, 0.5]),
+        (pa.float64(), [1e300, -1e300, 0.1], [1e300, -1e300, 0.1]),
+    ],
+)
+def test_numbers_beyond_a_column_become_its_end(kind, values, held):
+    assert array_of(values, kind).to_pylist() == held
+    given = np.array(values)
+    assert fitted(given, kind).tolist() == held
+    assert outside(given, kind).tolist() == [a != b for a, b in zip(values, held, strict=True)]
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.int8(), pa.int16(), pa.int32(), pa.bool_()])

@@ -38,6 +38,15 @@ def test_nothing_wraps(tmp_path, value, stored):
     assert notes["x"] == notes["cut_direction"] == notes["angle_deg"] == [stored]
 
 
+def test_what_single_precision_cannot_hold_is_clamped_and_counted(tmp_path):
+    arc = {"b": 1, "tb": 2, "mu": 1e300, "tmu": -1e300}
+    builder = built(difficulty_v3(sliders=[arc]))
+    arcs = tables(builder, tmp_path)["arcs"].to_pydict()
+    largest = float(np.finfo(np.float32).max)
+    assert (arcs["mult"], arcs["tail_mult"]) == ([largest], [-largest])
+    assert builder.clamped == 2
+
+
 def test_ends_are_times_of_beats_through_tempo_changes(tmp_path):
     document = difficulty_v3(
         bpmEvents=[{"b": 8, "m": 60}, {"b": 12, "m": 240}],
