@@ -1,7 +1,7 @@
 """Hearing: a song decoded, its tempo settled, and its beat 0 on a beat of the music.
 
-Bars count from beat 0. Where that does not lie at the audio's first sample, silence is put in front of it, as much as
-makes it a whole number of beats earlier.
+Bars count from the begin of the audio. Where beat 0 does not lie there, silence is put in front of it, as much as makes
+it a whole number of beats later, or of bars where a tempo map says where they begin.
 
 Belongs here: from an audio file to what the model hears. Does not belong here: estimating a tempo (`bpm`), the forms
 of a given one (`tempo_file`), the transform (`features`). Next in the flow: `generate`.
@@ -90,7 +90,8 @@ def hear(song: Path, bpm: str | float, placed: PlacedTempo | None, space: Path) 
     if facts["peak"] == 0.0:
         raise BadInput(f"{song.name}: is silent, there is nothing to map", "give a song with music")
     found, estimate = (placed, None) if placed else _tempo(song, bpm, pcm, rate_hz)
-    tempo, silence_s = _from_beat_0(found)
+    # Who gives a tempo map knows where bars begin; of a tempo that was found, beats alone are known.
+    tempo, silence_s = _from_beat_0(found, v.BEATS_PER_BAR if placed else 1)
     if silence_s:
         pcm = _behind_silence(pcm, rate_hz, silence_s, space / "behind_silence.wav")
     warnings = (*made.warnings, *_doubts(estimate))
@@ -132,10 +133,13 @@ def _given_bpm(bpm: str | float) -> float:
     return given
 
 
-def _from_beat_0(placed: PlacedTempo) -> tuple[TempoMap, float]:
-    """Return the tempo map from the begin of the audio on, and the silence that goes in front of it."""
+def _from_beat_0(placed: PlacedTempo, unit: int) -> tuple[TempoMap, float]:
+    """Return the tempo map from the begin of the audio on, and the silence that goes in front of it.
+
+    Beat 0 becomes a beat whose number is a multiple of `unit`.
+    """
     beat_s = 60.0 / float(placed.tempo.bpms[0])
-    beats = max(0, math.ceil(placed.offset_s / beat_s - _SAME_TIME_S))
+    beats = unit * max(0, math.ceil((placed.offset_s / beat_s - _SAME_TIME_S) / unit))
     silence_s = beats * beat_s - placed.offset_s
     tempo = moved_tempo(placed.tempo, beats) if beats else placed.tempo
     return tempo, silence_s if silence_s >= _SAME_TIME_S else 0.0

@@ -5,8 +5,8 @@
     16,6.5
     48,0
 
-Bars are of four beats and count from 0, the bar of the song's first beat. Belongs here: that file. Does not belong
-here: keeping the pace (`pace`).
+Bars are of four beats and count from 0 at the begin of the audio. Belongs here: that file. Does not belong here:
+keeping the pace (`pace`).
 """
 
 import csv

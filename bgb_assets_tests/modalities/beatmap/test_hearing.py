@@ -45,9 +45,9 @@ def test_a_beat_found_late_gets_silence_until_it_is_beat_1(heard):
 
 
 @pytest.mark.parametrize(
-    ("offset_s", "beats", "silence_s"), [(0.0, 0, 0.0), (0.35, 1, 0.15), (1.0, 2, 0.0), (1.2, 3, 0.3), (-0.25, 0, 0.25)]
+    ("offset_s", "beats", "silence_s"), [(0.0, 0, 0.0), (0.35, 4, 1.65), (2.0, 4, 0.0), (2.2, 8, 1.8), (-0.25, 0, 0.25)]
 )
-def test_beat_0_of_a_given_tempo_map_comes_to_lie_in_the_audio(heard, offset_s, beats, silence_s):
+def test_beat_0_of_a_given_tempo_map_begins_a_bar(heard, offset_s, beats, silence_s):
     tempo = tempo_from_events(120.0, [8.0], [100.0]).tempo
     found = heard([1.0, 2.0, 3.0], placed=PlacedTempo(tempo, offset_s))
     assert found.silence_s == pytest.approx(silence_s, abs=1e-9)
