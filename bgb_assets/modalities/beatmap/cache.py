@@ -177,7 +177,8 @@ def _mono_blocks(file: Any, source: Source) -> Iterator[tuple[NDArray[np.float32
                 f"{source.frames / source.rate_hz:.1f} s: {error.error_string.strip()!r}",
                 "replace the audio file by a complete one",
             ) from error
-        mono = block @ weights
+        with np.errstate(invalid="ignore", over="ignore"):  # the check below says it better
+            mono = block @ weights
         if not np.isfinite(mono).all():
             raise BadInput(
                 f"{source.name}: {source.codec} holds samples that are not finite after {done / source.rate_hz:.1f} s",

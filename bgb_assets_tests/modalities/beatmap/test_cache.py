@@ -228,6 +228,14 @@ def test_values_that_are_not_finite_are_refused(tmp_path, bad):
         run_cache(tmp_path / "a.wav", tmp_path)
 
 
+def test_channels_whose_mean_is_no_number_are_refused_without_a_warning(tmp_path):
+    samples = np.full((1_000, 2), 0.1, np.float32)
+    samples[500] = np.inf, -np.inf
+    soundfile.write(tmp_path / "a.wav", samples, RATE_HZ, subtype="FLOAT")
+    with pytest.raises(BadInput, match=r"WAV/FLOAT holds samples that are not finite after 0\.0 s"):
+        run_cache(tmp_path / "a.wav", tmp_path)
+
+
 def test_more_than_an_hour_is_refused_with_its_length(tmp_path):
     rate_hz = 1_000
     soundfile.write(tmp_path / "a.wav", np.zeros(61 * 60 * rate_hz, np.int16), rate_hz, subtype="PCM_U8")
