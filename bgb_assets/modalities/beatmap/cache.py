@@ -34,6 +34,9 @@ WAV_FILE = "audio.wav"
 FACTS_FILE = "audio.json"
 
 _BLOCK_FRAMES = 1 << 16
+_MAX_PEAK = 1e12
+"""Whole numbers of 32 bits taken as floats are far below; far above, the power of a spectrum is no float32."""
+
 _MAX_OGG_PAGE_BYTES = 65_307
 _OGG_LAST_PAGE = 4
 
@@ -81,7 +84,7 @@ def run(inputs: Mapping[str, Path], params: CacheParams, out: Path) -> StageResu
     several dB. `gain` in `audio.json` is the factor, so that `pcm / gain` is the decoded amplitude.
 
     Raises:
-        BadInput: The file cannot be decoded, is empty, holds values that are not finite, or is too long.
+        BadInput: The file cannot be decoded, is empty, holds values that are not finite or no sound, or is too long.
     """
     path = _audio_file(inputs)
     if path is None:
@@ -151,6 +154,7 @@ def _spool(file: Any, source: Source, params: CacheParams, spool: IO[bytes]) -> 
         if len(samples):
             frames += len(samples)
             peak = max(peak, float(np.abs(samples).max()))
+            _check_peak(source, peak)
             sum_of_squares += float(np.dot(samples, samples.astype(np.float64)))
             spool.write(samples.tobytes())
     if not frames:
@@ -252,6 +256,14 @@ def _check_length(source: Source, frames: int, params: CacheParams) -> None:
         raise BadInput(
             f"{source.name}: {source.codec} of {seconds:.1f} s, more than {params.max_seconds:.0f} s",
             "cut the song or leave the map out",
+        )
+
+
+def _check_peak(source: Source, peak: float) -> None:
+    if peak > _MAX_PEAK:
+        raise BadInput(
+            f"{source.name}: {source.codec} holds samples as large as {peak:.1e}, full scale is 1",
+            "export the audio again",
         )
 
 

@@ -9,6 +9,7 @@ import soxr
 
 from bgb_assets.modalities.beatmap import cache
 from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
+from bgb_assets.modalities.beatmap.features import FeatureParams, song_frames
 from bgb_assets.modalities.beatmap.landmarks import find_landmarks, landmarks_digest
 from bgb_assets.modalities.beatmap.synth import write_ogg
 from bgb_assets.runtime import monitoring
@@ -234,6 +235,20 @@ def test_channels_whose_mean_is_no_number_are_refused_without_a_warning(tmp_path
     soundfile.write(tmp_path / "a.wav", samples, RATE_HZ, subtype="FLOAT")
     with pytest.raises(BadInput, match=r"WAV/FLOAT holds samples that are not finite after 0\.0 s"):
         run_cache(tmp_path / "a.wav", tmp_path)
+
+
+def test_a_peak_that_no_spectrum_could_hold_is_refused(tmp_path):
+    samples = tone(1.0)
+    for peak in (2.0**31, 1e20):
+        samples[1_000] = peak
+        soundfile.write(tmp_path / f"{peak:.0e}.wav", samples, RATE_HZ, subtype="FLOAT")
+    _, out = run_cache(tmp_path / "2e+09.wav", tmp_path / "1")
+    facts = facts_of(out)
+    song = song_frames(map_pcm16(out / "audio.wav")[1], RATE_HZ, facts["gain"], FeatureParams())
+    assert np.isfinite(song.mel_db).all()
+    assert np.isfinite(song.onset).all()
+    with pytest.raises(BadInput, match=r"1e\+20\.wav: WAV/FLOAT holds samples as large as 1\.0e\+20, full scale is 1"):
+        run_cache(tmp_path / "1e+20.wav", tmp_path / "2")
 
 
 def test_more_than_an_hour_is_refused_with_its_length(tmp_path):
