@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bgb_assets.modalities.beatmap.naming import RANKS, characteristic_name, difficulty_name
+from bgb_assets.modalities.beatmap.tempo import GREATEST_BPM, LEAST_BPM
 from bgb_assets.modalities.beatmap.versions import Version, info_version
 from bgb_assets.runtime.errors import BadInput
 
@@ -85,11 +86,14 @@ def positive_bpm(value: Any, label: str) -> float:
     """Return a tempo; a numeric text is read too.
 
     Raises:
-        BadInput: Not a finite positive number.
+        BadInput: Not a finite positive number, or beyond what can be reckoned with.
     """
     bpm = optional_number(value)
     if bpm is None or bpm <= 0:
         raise BadInput(f"{label}: beats per minute must be a positive number, got {value!r:.80}", "correct it in Info")
+    if not LEAST_BPM <= bpm <= GREATEST_BPM:
+        reason = f"{label}: beats per minute must be from {LEAST_BPM:g} to {GREATEST_BPM:g}, got {value!r:.80}"
+        raise BadInput(reason, "correct it in Info")
     return bpm
 
 

@@ -76,7 +76,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
 
 PLAYED_KINDS = ("notes", "bombs", "walls", "arcs", "chains")
 MAX_BEAT = 1e6
-"""Later than any song: such an object is a fault of the editor."""
+"""Later than any song: such an object is a fault of the editor, and so is one as far before it."""
 
 GRID_COLUMNS, GRID_ROWS = 4, 3
 
@@ -130,7 +130,7 @@ def checked(kind: str, columns: Mapping[str, NDArray[Any]], issues: Counter[str]
     table = {name: np.asarray(columns.get(name, np.zeros(length)), np.float64) for name in KINDS[kind]}
     finite = np.logical_and.reduce([np.isfinite(column) for column in table.values()])
     table = _keep(table, finite, "not_finite", issues)
-    in_song = np.logical_and.reduce([table[name] <= MAX_BEAT for name in _BEAT_COLUMNS if name in table])
+    in_song = np.logical_and.reduce([np.abs(table[name]) <= MAX_BEAT for name in _BEAT_COLUMNS if name in table])
     table = _keep(table, in_song, "beyond_last_beat", issues)
     for name, dtype in KINDS[kind].items():
         if dtype == "i8":

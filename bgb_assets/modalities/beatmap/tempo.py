@@ -17,6 +17,9 @@ Float64 = NDArray[np.float64]
 DISAGREEMENT_S = 0.010
 """A region border this far from the tempo map's own time is worth a warning."""
 
+LEAST_BPM, GREATEST_BPM = 1e-6, 1e9
+"""Within these every time and beat of a song is a finite number; what a player could meet is far narrower."""
+
 
 @dataclass(frozen=True, eq=False)
 class TempoMap:
@@ -78,6 +81,12 @@ class TempoReading:
     ignored: int = 0
 
 
+def reckonable(bpms: ArrayLike) -> NDArray[np.bool_]:
+    """Say which tempi can be reckoned with; 0, what is negative and what is not finite cannot."""
+    values = np.asarray(bpms, np.float64)
+    return np.asarray((values >= LEAST_BPM) & (values <= GREATEST_BPM))
+
+
 def tempo_from_json(value: Mapping[str, Any]) -> TempoMap:
     """Return the tempo map that `TempoMap.to_json` wrote."""
     beats, seconds, bpms = (np.array(value[name], np.float64) for name in ("beats", "seconds", "bpms"))
@@ -88,7 +97,7 @@ def tempo_from_events(base_bpm: float, beats: ArrayLike, bpms: ArrayLike) -> Tem
     """Return the tempo map of change events over a base tempo.
 
     Events are sorted by beat, stable; at one beat the last wins; one at or before beat 0 replaces the base
-    tempo; one whose tempo is not finite or not positive is ignored.
+    tempo; one whose tempo is not finite, not positive or beyond all reckoning is ignored.
 
     Args:
         base_bpm: Tempo before the first event.
@@ -97,7 +106,7 @@ def tempo_from_events(base_bpm: float, beats: ArrayLike, bpms: ArrayLike) -> Tem
     """
     at = np.asarray(beats, np.float64)
     to = np.asarray(bpms, np.float64)
-    usable = np.isfinite(at) & np.isfinite(to) & (to > 0)
+    usable = np.isfinite(at) & reckonable(to)
     at, to = at[usable], to[usable]
     order = np.argsort(at, kind="stable")
     at, to = np.concatenate(([0.0], np.maximum(at[order], 0.0))), np.concatenate(([base_bpm], to[order]))
@@ -118,9 +127,10 @@ def tempo_from_regions(base_bpm: float, regions: ArrayLike, frequency_hz: float)
         frequency_hz: Samples per second.
     """
     table = np.asarray(regions, np.float64).reshape(-1, 4)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         bpms = 60.0 * (table[:, 3] - table[:, 2]) * frequency_hz / (table[:, 1] - table[:, 0])
-    usable = np.isfinite(table).all(axis=1) & np.isfinite(bpms) & (bpms > 0) & (table[:, 3] > table[:, 2])
+        placed = np.isfinite(table).all(axis=1) & np.isfinite(table[:, :2] / frequency_hz).all(axis=1)
+    usable = placed & reckonable(bpms) & (table[:, 3] > table[:, 2])
     ignored = int(len(usable) - np.count_nonzero(usable))
     table, bpms = table[usable], bpms[usable]
     if not len(table):
@@ -139,8 +149,9 @@ def region_disagreement_s(tempo: TempoMap, regions: ArrayLike, frequency_hz: flo
     table = table[np.isfinite(table).all(axis=1)]
     if not len(table):
         return 0.0
-    borders_s = table[:, :2] / frequency_hz
-    return float(np.abs(tempo.time(table[:, 2:]) - borders_s).max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        distances_s = np.abs(tempo.time(table[:, 2:]) - table[:, :2] / frequency_hz)
+    return float(np.nan_to_num(distances_s, nan=np.inf, posinf=np.inf).max())
 
 
 def _continuous(beats: Float64, bpms: Float64) -> TempoMap:

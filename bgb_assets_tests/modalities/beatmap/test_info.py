@@ -41,6 +41,21 @@ def test_a_tempo_that_is_no_positive_number_is_refused(bpm):
     assert caught.value.reason == f"Info.dat: beats per minute must be a positive number, got {bpm!r}"
 
 
+@pytest.mark.parametrize("bpm", [5e-324, 1e-7, 1e10, 1.7e308])
+def test_a_tempo_beyond_all_reckoning_is_refused(bpm):
+    with pytest.raises(BadInput, match=r"Info\.dat: beats per minute must be from 1e-06 to 1e\+09, got"):
+        parse_info(info_v2(_beatsPerMinute=bpm), "Info.dat")
+
+
+def test_empty_songs_name_no_difficulty_and_one_has_no_tempo_yet():
+    root = shared_data("beatmap") / "skeletons" / "empty"
+    for version in ("v1", "v2"):
+        song = parse_info(read_json(root / version / "Info.dat", "Info.dat"), "Info.dat")
+        assert (song.title, song.bpm, song.difficulties) == ("Untitled", 120.0, ())
+    with pytest.raises(BadInput, match="must be a positive number, got 0"):
+        parse_info(read_json(root / "v4" / "Info.dat", "Info.dat"), "Info.dat")
+
+
 def test_lists_of_the_wrong_shape_are_refused():
     with pytest.raises(BadInput, match="_difficultyBeatmapSets must be a list of objects, got 5"):
         parse_info(info_v2(_difficultyBeatmapSets=5), "Info.dat")

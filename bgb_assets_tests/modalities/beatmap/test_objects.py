@@ -24,9 +24,9 @@ def test_rows_are_sorted_by_all_fields_and_repeats_counted():
 
 
 def test_what_cannot_be_in_a_song_is_dropped_and_counted():
-    table, issues = bombs(beat=[1, np.nan, np.inf, 1_000_001, 1_000_000, -3])
+    table, issues = bombs(beat=[1, np.nan, np.inf, 1_000_001, 1_000_000, -3, -1e300])
     assert table["beat"] == [-3, 1, 1_000_000]
-    assert issues == {"not_finite": 2, "beyond_last_beat": 1}
+    assert issues == {"not_finite": 2, "beyond_last_beat": 2}
 
 
 def test_fractions_of_cells_are_rounded_half_up_and_counted():

@@ -43,7 +43,7 @@ def test_worked_values(events, beat, second):
     assert float(tempo_of(*events).time(beat)) == pytest.approx(second, **NEAR)
 
 
-@pytest.mark.parametrize("bpm", [0.0, -120.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("bpm", [0.0, -120.0, float("nan"), float("inf"), 5e-324, 1.7e308])
 def test_an_event_without_a_usable_tempo_is_ignored_and_counted(bpm):
     reading = tempo_from_events(120.0, [4.0, float("nan")], [bpm, 60.0])
     assert reading.ignored == 2
@@ -132,6 +132,22 @@ def test_joined_regions_are_regular_and_equal_to_events():
 def test_regions_without_length_are_ignored():
     reading = tempo_from_regions(120.0, [[0, 0, 0, 4], [0, 44100, 2, 2], [9, 8, 0, 1]], 44100.0)
     assert (reading.ignored, reading.tempo.bpms.tolist()) == (3, [120.0])
+
+
+@pytest.mark.parametrize(
+    ("region", "frequency_hz"),
+    [
+        ((0, 1e300, 0, 1), 44_100.0),
+        ((0, 1, 0, 1e300), 44_100.0),
+        ((1e308, 1.1e308, 0, 1e305), 44_100.0),
+        ((0, 1e300, 0, 1), 1e-300),
+        ((1e20, 2e20, 0, 1e300), 1e-300),
+    ],
+)
+def test_regions_beyond_all_reckoning_are_ignored(region, frequency_hz):
+    reading = tempo_from_regions(120.0, [region], frequency_hz)
+    assert (reading.ignored, reading.tempo.bpms.tolist()) == (1, [120.0])
+    assert region_disagreement_s(reading.tempo, [region], frequency_hz) > 1.0
 
 
 def test_disagreement_is_the_largest_border_distance():
