@@ -1,0 +1,1 @@
+"""EEG recordings in, seizure detectors out. This page is the table of contents."""

@@ -1,0 +1,1 @@
+"""What learns: five networks over windows, their loss and their shipped variants."""

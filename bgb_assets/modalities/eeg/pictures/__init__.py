@@ -1,0 +1,1 @@
+"""Figures of recordings, events and scores; `report` hands them out."""

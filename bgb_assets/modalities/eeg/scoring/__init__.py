@@ -1,0 +1,1 @@
+"""How good a detector is: every figure with its scorer's name."""

@@ -1,0 +1,1 @@
+"""Made-up recordings: background, distractors and seizures that evolve."""
