@@ -20,7 +20,7 @@ def bpm(song: Path, *, as_json: bool) -> None:
     """
     if not song.is_file():
         raise UsageError(f"{song}: no such file; give an Ogg, WAV, FLAC or MP3 file")
-    from bgb_assets.modalities.beatmap.song_bpm import song_tempo
+    from bgb_assets.modalities.beatmap.audio.song_bpm import song_tempo
 
     found = song_tempo(song)
     if as_json:

@@ -14,7 +14,7 @@ from bgb_assets.commands.context import print_json
 
 def convert(map_path: Path, to: str, out: Path, *, lossy: bool, as_json: bool) -> None:
     """Write a map in another version of the format; raises as `modalities.beatmap.convert.convert_map`."""
-    from bgb_assets.modalities.beatmap.convert import convert_map
+    from bgb_assets.modalities.beatmap.writing.convert import convert_map
 
     written = convert_map(map_path, to, out, lossy=lossy)
     _print(map_path, written.as_json(), written.lines(), as_json=as_json)
@@ -22,7 +22,7 @@ def convert(map_path: Path, to: str, out: Path, *, lossy: bool, as_json: bool) -
 
 def repair(map_path: Path, out: Path, to: str | None, *, lossy: bool, as_json: bool) -> None:
     """Write a map without parity violations; raises as `modalities.beatmap.repair.repair_map`."""
-    from bgb_assets.modalities.beatmap.repair import repair_map
+    from bgb_assets.modalities.beatmap.writing.repair import repair_map
 
     written = repair_map(map_path, out, to, lossy=lossy)
     _print(map_path, written.as_json(), written.lines(), as_json=as_json)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bgb_assets.modalities.beatmap.evaluation import Missing, Scores
-    from bgb_assets.modalities.beatmap.song import Song
-    from bgb_assets.modalities.beatmap.variety import Counts
+    from bgb_assets.modalities.beatmap.formats.song import Song
+    from bgb_assets.modalities.beatmap.measures.evaluation import Missing, Scores
+    from bgb_assets.modalities.beatmap.measures.variety import Counts
 
 NAME, STAGE = "beatmap", "manifest"
 
@@ -45,9 +45,9 @@ def evaluate(
         UsageError: A path does not exist, or an option cannot be read.
         BadInput: The map, the reference or the audio that was named cannot be read.
     """
-    from bgb_assets.modalities.beatmap.evaluation import Against, Missing, evaluate
-    from bgb_assets.modalities.beatmap.opening import opened_map
-    from bgb_assets.modalities.beatmap.song import read_song
+    from bgb_assets.modalities.beatmap.formats.opening import opened_map
+    from bgb_assets.modalities.beatmap.formats.song import read_song
+    from bgb_assets.modalities.beatmap.measures.evaluation import Against, Missing, evaluate
 
     if nps is not None and not 0 < nps < math.inf:
         raise UsageError(f"--nps takes a pace above 0, got {nps!r}")
@@ -97,8 +97,8 @@ def _audio_name(song: "Song", audio: Path | None) -> str | None:
 
 def _onset_peaks(directory: Path, song: "Song", audio: Path | None) -> "NDArray[np.float64] | Missing":
     """Return the onsets of the audio that was named, else of the map's own where it has one that can be decoded."""
-    from bgb_assets.modalities.beatmap.evaluation import Missing
-    from bgb_assets.modalities.beatmap.onset_peaks import peaks_of_audio
+    from bgb_assets.modalities.beatmap.audio.onset_peaks import peaks_of_audio
+    from bgb_assets.modalities.beatmap.measures.evaluation import Missing
 
     if audio is not None:
         return peaks_of_audio(audio)
@@ -112,8 +112,8 @@ def _onset_peaks(directory: Path, song: "Song", audio: Path | None) -> "NDArray[
 
 def _training() -> "Counts | Missing":
     """Return the notes of the newest manifest's training rows; a map can be evaluated without any store."""
-    from bgb_assets.modalities.beatmap.evaluation import Missing
-    from bgb_assets.modalities.beatmap.training_notes import training_notes
+    from bgb_assets.modalities.beatmap.measures.evaluation import Missing
+    from bgb_assets.modalities.beatmap.tables.training_notes import training_notes
 
     try:
         layout = Layout(load_settings().data_root)
@@ -134,7 +134,7 @@ def _doubts(song: "Song", reference: "Song | None") -> Iterator[str]:
 
 
 def _show(scores: Sequence["Scores"], warnings: Sequence[str]) -> None:
-    from bgb_assets.modalities.beatmap.evaluation import MEASURES, Missing
+    from bgb_assets.modalities.beatmap.measures.evaluation import MEASURES, Missing
 
     readable = [one for one in scores if one.measures]
     names = [f"{one.characteristic}\n{one.difficulty}" for one in readable]

@@ -22,8 +22,8 @@ def inspect(map_path: Path, *, as_json: bool) -> None:
         UsageError: The path does not exist.
         BadInput: It is no map, or one that cannot be used; the message says why.
     """
-    from bgb_assets.modalities.beatmap.description import describe, lines
-    from bgb_assets.modalities.beatmap.opening import opened_map
+    from bgb_assets.modalities.beatmap.formats.description import describe, lines
+    from bgb_assets.modalities.beatmap.formats.opening import opened_map
 
     with opened_map(map_path) as directory:
         described = describe(directory)

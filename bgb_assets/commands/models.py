@@ -17,7 +17,7 @@ from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
-    from bgb_assets.modalities.beatmap.generate import Wish
+    from bgb_assets.modalities.beatmap.generation.generate import Wish
 
 
 def newest_model(name: str, variant: str | None = None) -> Path:
@@ -86,7 +86,7 @@ def generate(song: Path, output: Path, model: Path | None, options: MapOptions, 
         raise UsageError("--bpm and --tempo-map exclude each other; give one of them")
     model = model or newest_model("beatmap")
     # Only now: it takes seconds to import.
-    from bgb_assets.modalities.beatmap.generate import generate as write_map
+    from bgb_assets.modalities.beatmap.generation.generate import generate as write_map
 
     report = write_map(song, model, _wish(options), output)
     if as_json:
@@ -98,10 +98,10 @@ def generate(song: Path, output: Path, model: Path | None, options: MapOptions, 
 
 def _wish(options: MapOptions) -> "Wish":
     """Return what is asked of the map, its files read."""
-    from bgb_assets.modalities.beatmap.generate import Wish
-    from bgb_assets.modalities.beatmap.pace_file import read_pace_curve
-    from bgb_assets.modalities.beatmap.pen import Sampling
-    from bgb_assets.modalities.beatmap.tempo_file import read_tempo_file
+    from bgb_assets.modalities.beatmap.generation.generate import Wish
+    from bgb_assets.modalities.beatmap.generation.pace_file import read_pace_curve
+    from bgb_assets.modalities.beatmap.generation.pen import Sampling
+    from bgb_assets.modalities.beatmap.generation.tempo_file import read_tempo_file
 
     return Wish(
         difficulties=[name.strip() for name in options.difficulty.split(",") if name.strip()],

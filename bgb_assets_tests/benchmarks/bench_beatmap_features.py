@@ -23,13 +23,13 @@ import numpy as np
 import soundfile
 
 from bgb_assets.modalities.beatmap import cache
-from bgb_assets.modalities.beatmap.beat_grid import grid_beats, sample_rows, whole_bar_rows
-from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
+from bgb_assets.modalities.beatmap.audio.beat_grid import grid_beats, sample_rows, whole_bar_rows
+from bgb_assets.modalities.beatmap.audio.canonical_wav import map_pcm16
 from bgb_assets.modalities.beatmap.features import FeatureParams, beat_grid, song_frames
+from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
 from bgb_assets.modalities.beatmap.synth import write_ogg
-from bgb_assets.modalities.beatmap.synth_score import compose
-from bgb_assets.modalities.beatmap.synth_sound import play
-from bgb_assets.modalities.beatmap.tempo import tempo_from_events
+from bgb_assets.modalities.beatmap.synthetic.synth_score import compose
+from bgb_assets.modalities.beatmap.synthetic.synth_sound import play
 from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 
 RATE_HZ = 22_050

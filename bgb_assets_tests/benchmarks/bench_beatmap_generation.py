@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.decoding import Request, Song, write_song
-from bgb_assets.modalities.beatmap.generate import Wish, generate
-from bgb_assets.modalities.beatmap.network import Network
-from bgb_assets.modalities.beatmap.pen import Sampling
-from bgb_assets.modalities.beatmap.variants import SMALL
+from bgb_assets.modalities.beatmap.generation.decoding import Request, Song, write_song
+from bgb_assets.modalities.beatmap.generation.generate import Wish, generate
+from bgb_assets.modalities.beatmap.generation.pen import Sampling
+from bgb_assets.modalities.beatmap.learning.network import Network
+from bgb_assets.modalities.beatmap.learning.variants import SMALL
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
 from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 from bgb_assets_tests.modalities.beatmap.generation_peak import in_a_process, write_model
 from bgb_assets_tests.modalities.beatmap.generation_peak import write_song as write_audio

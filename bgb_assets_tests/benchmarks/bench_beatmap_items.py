@@ -17,11 +17,11 @@ import torch
 
 from bgb_assets.loading.mapped import ShardStore
 from bgb_assets.loading.randomness import Draw
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.data import WindowReader
-from bgb_assets.modalities.beatmap.filters import FilterParams
-from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
-from bgb_assets.modalities.beatmap.variants import SMALL
+from bgb_assets.modalities.beatmap.learning.data import WindowReader
+from bgb_assets.modalities.beatmap.learning.variants import SMALL
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
+from bgb_assets.modalities.beatmap.tables.filters import FilterParams
+from bgb_assets.modalities.beatmap.tables.manifest_params import ManifestParams
 from bgb_assets_tests.benchmarks.bench_beatmap_features import make_song, naive_chain
 from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 from bgb_assets_tests.modalities.beatmap.songs_case import Store

@@ -16,9 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.beatmap import notes, raw
-from bgb_assets.modalities.beatmap.note_tables import TableBuilder, object_tables
-from bgb_assets.modalities.beatmap.schemas import TABLES
-from bgb_assets.modalities.beatmap.song import read_song
+from bgb_assets.modalities.beatmap.formats.song import read_song
+from bgb_assets.modalities.beatmap.tables.note_tables import TableBuilder, object_tables
+from bgb_assets.modalities.beatmap.tables.schemas import TABLES
 from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 
 NAMES = {"song_hash": "s" * 64, "beatmap_id": "b" * 64, "characteristic": "Standard", "difficulty": "ExpertPlus"}

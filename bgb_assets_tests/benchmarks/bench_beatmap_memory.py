@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from bgb_assets.chain import Chain
 from bgb_assets.engine.ingest import Ingest
 from bgb_assets.modalities.beatmap import notes, raw, synth, tokens
-from bgb_assets.modalities.beatmap.manifest_rows import ROWS
-from bgb_assets.modalities.beatmap.token_params import TokenParams
+from bgb_assets.modalities.beatmap.sequences.token_params import TokenParams
+from bgb_assets.modalities.beatmap.tables.manifest_rows import ROWS
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES, EntryView, FanIn, Member
 from bgb_assets.modalities.registry import modality
 from bgb_assets.runtime.executor import Bounds

@@ -18,13 +18,13 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from bgb_assets.modalities.beatmap import landmarks
+from bgb_assets.modalities.beatmap.audio import landmarks
+from bgb_assets.modalities.beatmap.audio.landmarks import Landmarks, find_landmarks
+from bgb_assets.modalities.beatmap.audio.recordings import compare, find_pairs
 from bgb_assets.modalities.beatmap.cache import CacheParams, decode
-from bgb_assets.modalities.beatmap.landmarks import Landmarks, find_landmarks
-from bgb_assets.modalities.beatmap.recordings import compare, find_pairs
 from bgb_assets.modalities.beatmap.synth import write_ogg
-from bgb_assets.modalities.beatmap.synth_score import compose
-from bgb_assets.modalities.beatmap.synth_sound import play
+from bgb_assets.modalities.beatmap.synthetic.synth_score import compose
+from bgb_assets.modalities.beatmap.synthetic.synth_sound import play
 from bgb_assets.storage.groups import merge
 from bgb_assets_tests.benchmarks.measured import in_turns, ratio, show
 

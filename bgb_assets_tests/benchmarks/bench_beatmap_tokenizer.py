@@ -7,9 +7,9 @@ import argparse
 
 import numpy as np
 
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.objects import PLAYED_KINDS
-from bgb_assets.modalities.beatmap.tokenizer import encode, encode_map, header
+from bgb_assets.modalities.beatmap.formats.objects import PLAYED_KINDS
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
+from bgb_assets.modalities.beatmap.sequences.tokenizer import encode, encode_map, header
 from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
 from bgb_assets_tests.modalities.beatmap.objects_case import random_objects, real_maps
 from bgb_assets_tests.modalities.beatmap.plain_tokenizer import encode_plainly

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from bgb_assets.modalities.beatmap.audio_identity import identify_audio
-from bgb_assets.modalities.beatmap.identities import beatmap_id
-from bgb_assets.modalities.beatmap.swings import count_swings
+from bgb_assets.modalities.beatmap.audio.audio_identity import identify_audio
+from bgb_assets.modalities.beatmap.formats.identities import beatmap_id
+from bgb_assets.modalities.beatmap.measures.swings import count_swings
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.converting import (
     EVENT_NEAR_S,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from bgb_assets.modalities.beatmap.evaluation import MEASURES
+from bgb_assets.modalities.beatmap.measures.evaluation import MEASURES
 from bgb_assets_tests.commands.map_verbs import SAMPLE, exported, oldest, zipped
 from bgb_assets_tests.driving import fan_in, ingest, walk
 from bgb_assets_tests.e2e.songs import open_chain

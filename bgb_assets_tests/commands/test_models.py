@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import torch
 
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.network import Network
-from bgb_assets.modalities.beatmap.variants import TINY
+from bgb_assets.modalities.beatmap.learning.network import Network
+from bgb_assets.modalities.beatmap.learning.variants import TINY
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
 from bgb_assets.storage.digests import as_plain
 from bgb_assets.training.model_directory import write_model_directory
 from bgb_assets_tests.modalities.beatmap.click_tracks import RATE_HZ, clicks

@@ -19,12 +19,12 @@ import soundfile
 
 from bgb_assets.chain import Chain
 from bgb_assets.engine.outcomes import UploadOutcome
-from bgb_assets.modalities.beatmap import synth_score
-from bgb_assets.modalities.beatmap.export import DifficultyToWrite, SongToWrite, render_map, write_folder
-from bgb_assets.modalities.beatmap.song import read_song
+from bgb_assets.modalities.beatmap.formats.song import read_song
 from bgb_assets.modalities.beatmap.synth import click_track, write_ogg
-from bgb_assets.modalities.beatmap.synth_files import AUDIO_FILE, write_map
-from bgb_assets.modalities.beatmap.synth_map import MANNERS, Map, draw_map
+from bgb_assets.modalities.beatmap.synthetic import synth_score
+from bgb_assets.modalities.beatmap.synthetic.synth_files import AUDIO_FILE, write_map
+from bgb_assets.modalities.beatmap.synthetic.synth_map import MANNERS, Map, draw_map
+from bgb_assets.modalities.beatmap.writing.export import DifficultyToWrite, SongToWrite, render_map, write_folder
 from bgb_assets.modalities.contract import STAGE_NAMES
 from bgb_assets.modalities.registry import modality
 from bgb_assets.runtime import monitoring

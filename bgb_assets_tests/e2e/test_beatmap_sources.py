@@ -10,7 +10,7 @@ import pytest
 from bgb_assets.chain import Chain
 from bgb_assets.engine.landing import SourceReport
 from bgb_assets.engine.sources import SourceIngest
-from bgb_assets.modalities.beatmap import official
+from bgb_assets.modalities.beatmap.sources import official
 from bgb_assets.modalities.registry import modality
 from bgb_assets.runtime import monitoring
 from bgb_assets.storage.heads import heads_of

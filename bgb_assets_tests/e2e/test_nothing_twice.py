@@ -14,7 +14,7 @@ import soundfile
 
 from bgb_assets.engine.explain import Explanation, why_fan_in, why_upload
 from bgb_assets.engine.status import status_of
-from bgb_assets.modalities.beatmap import ogg
+from bgb_assets.modalities.beatmap.audio import ogg
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES
 from bgb_assets_tests.conftest import SETTLE_AT_ONCE
 from bgb_assets_tests.driving import data_versions, ingest, outcomes, outputs, walk

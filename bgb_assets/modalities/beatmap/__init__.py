@@ -2,11 +2,11 @@
 
 from bgb_assets.modalities.beatmap.cache import CacheParams
 from bgb_assets.modalities.beatmap.features import FeatureParams
-from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
+from bgb_assets.modalities.beatmap.learning.variants import VARIANTS
 from bgb_assets.modalities.beatmap.notes import NotesParams
 from bgb_assets.modalities.beatmap.raw import RawParams
-from bgb_assets.modalities.beatmap.token_params import TokenParams
-from bgb_assets.modalities.beatmap.variants import VARIANTS
+from bgb_assets.modalities.beatmap.sequences.token_params import TokenParams
+from bgb_assets.modalities.beatmap.tables.manifest_params import ManifestParams
 from bgb_assets.modalities.contract import Modality, Parts, Reads, Stage
 
 _HERE = "bgb_assets.modalities.beatmap"
@@ -19,10 +19,10 @@ MODALITY = Modality(
     fingerprint=f"{_HERE}.raw:fingerprint",
     cost_bytes=f"{_HERE}.raw:cost_bytes",
     upload_facets=("info", "difficulties", "audio"),
-    tables=f"{_HERE}.schemas:TABLES",
+    tables=f"{_HERE}.tables.schemas:TABLES",
     synth=f"{_HERE}.synth:synth",
     pictures=f"{_HERE}.report:pictures",
-    file_pictures=f"{_HERE}.report_map:pictures_of_map",
+    file_pictures=f"{_HERE}.pictures.report_map:pictures_of_map",
     variants=VARIANTS,
     default_variant="tiny",
     stages=(
@@ -93,7 +93,7 @@ MODALITY = Modality(
                 "schema": f"{_HERE}.manifest:audit_schema",
                 "counts": "bgb_assets.storage.audits:counts",
                 "leakage": "bgb_assets.storage.audits:leakage",
-                "recordings": f"{_HERE}.manifest_groups:audit_recordings",
+                "recordings": f"{_HERE}.tables.manifest_groups:audit_recordings",
             },
         ),
         Stage(

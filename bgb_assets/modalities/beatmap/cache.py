@@ -22,10 +22,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bgb_assets.modalities.beatmap import ogg
-from bgb_assets.modalities.beatmap.audio_identity import identify_audio
-from bgb_assets.modalities.beatmap.canonical_wav import PCM_PEAK, map_pcm16, write_pcm16
-from bgb_assets.modalities.beatmap.landmarks import LANDMARKS_FILE, find_landmarks, landmarks_digest
+from bgb_assets.modalities.beatmap.audio import ogg
+from bgb_assets.modalities.beatmap.audio.audio_identity import identify_audio
+from bgb_assets.modalities.beatmap.audio.canonical_wav import PCM_PEAK, map_pcm16, write_pcm16
+from bgb_assets.modalities.beatmap.audio.landmarks import LANDMARKS_FILE, find_landmarks, landmarks_digest
 from bgb_assets.modalities.contract import StageResult
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput

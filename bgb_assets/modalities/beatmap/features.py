@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bgb_assets.modalities.beatmap.beat_grid import BEATS_PER_BAR, grid_beats, sample_rows, whole_bar_rows
-from bgb_assets.modalities.beatmap.cache import FACTS_FILE, WAV_FILE
-from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
-from bgb_assets.modalities.beatmap.spectrogram import (
+from bgb_assets.modalities.beatmap.audio.beat_grid import BEATS_PER_BAR, grid_beats, sample_rows, whole_bar_rows
+from bgb_assets.modalities.beatmap.audio.canonical_wav import map_pcm16
+from bgb_assets.modalities.beatmap.audio.spectrogram import (
     StftShape,
     band_powers,
     onset_strength,
     relative_db,
     streamed_onset_strength,
 )
-from bgb_assets.modalities.beatmap.tempo import TempoMap, tempo_from_json
+from bgb_assets.modalities.beatmap.cache import FACTS_FILE, WAV_FILE
+from bgb_assets.modalities.beatmap.formats.tempo import TempoMap, tempo_from_json
 from bgb_assets.modalities.contract import StageResult
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput

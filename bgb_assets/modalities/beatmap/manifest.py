@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bgb_assets.modalities.beatmap.manifest_groups import (
+from bgb_assets.modalities.beatmap.tables.manifest_groups import (
     SameRecording,
     describe,
     find_recordings,
@@ -22,10 +22,10 @@ from bgb_assets.modalities.beatmap.manifest_groups import (
     run_landmarks,
     splits_of,
 )
-from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
-from bgb_assets.modalities.beatmap.manifest_rows import MODALITY, ROWS, make_rows, read_difficulties
-from bgb_assets.modalities.beatmap.schemas import TABLES
-from bgb_assets.modalities.beatmap.songs import source_of, write_songs
+from bgb_assets.modalities.beatmap.tables.manifest_params import ManifestParams
+from bgb_assets.modalities.beatmap.tables.manifest_rows import MODALITY, ROWS, make_rows, read_difficulties
+from bgb_assets.modalities.beatmap.tables.schemas import TABLES
+from bgb_assets.modalities.beatmap.tables.songs import source_of, write_songs
 from bgb_assets.modalities.contract import FanIn, Member, PartPlan, StageResult
 from bgb_assets.storage.audits import schemas
 from bgb_assets.storage.compaction import Weighted

@@ -18,11 +18,11 @@ from bgb_assets.loading.collate import Padding
 from bgb_assets.loading.dataset import Batch, select
 from bgb_assets.loading.mapped import ShardStore
 from bgb_assets.loading.order import weighted
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.confusion import write_confusion
-from bgb_assets.modalities.beatmap.data import BesideFrequencies, WindowReader
-from bgb_assets.modalities.beatmap.network import Network
-from bgb_assets.modalities.beatmap.variants import VARIANTS, Shape, TrainParams
+from bgb_assets.modalities.beatmap.learning.confusion import write_confusion
+from bgb_assets.modalities.beatmap.learning.data import BesideFrequencies, WindowReader
+from bgb_assets.modalities.beatmap.learning.network import Network
+from bgb_assets.modalities.beatmap.learning.variants import VARIANTS, Shape, TrainParams
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
 from bgb_assets.modalities.contract import FanIn, StageResult
 from bgb_assets.runtime.errors import TrainingError
 from bgb_assets.training.model_directory import LoadedModel, load_model_directory

@@ -15,11 +15,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from bgb_assets.modalities.beatmap.identities import canonical_json
-from bgb_assets.modalities.beatmap.objects import PLAYED_KINDS, Objects, count, from_json, in_grid
-from bgb_assets.modalities.beatmap.swings import count_swings
-from bgb_assets.modalities.beatmap.tempo import TempoMap, tempo_from_json
-from bgb_assets.modalities.beatmap.timing import (
+from bgb_assets.modalities.beatmap.formats.identities import canonical_json
+from bgb_assets.modalities.beatmap.formats.objects import PLAYED_KINDS, Objects, count, from_json, in_grid
+from bgb_assets.modalities.beatmap.formats.tempo import TempoMap, tempo_from_json
+from bgb_assets.modalities.beatmap.measures.swings import count_swings
+from bgb_assets.modalities.beatmap.tables.timing import (
     AFTER_AUDIO_S,
     audit_timing,
     notes_per_second,
@@ -35,7 +35,7 @@ _MAX_INT16 = 2**15 - 1
 def __getattr__(name: str) -> Any:
     """Return `TABLES`, the schemas, imported when asked for: describing the modality imports no pyarrow."""
     if name == "TABLES":
-        from bgb_assets.modalities.beatmap.schemas import TABLES
+        from bgb_assets.modalities.beatmap.tables.schemas import TABLES
 
         return TABLES
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -65,7 +65,7 @@ def run(inputs: Mapping[str, Path], params: NotesParams | None, out: Path) -> St
     `inputs["raw"]` holds the files of stage raw; `inputs["features"]`, where there is audio, `onset.npy` and
     `features.json`. The facet `notes` digests the columns, so that another Parquet writer changes nothing.
     """
-    from bgb_assets.modalities.beatmap.note_tables import TableBuilder, object_tables
+    from bgb_assets.modalities.beatmap.tables.note_tables import TableBuilder, object_tables
 
     raw = inputs["raw"]
     song = orjson.loads((raw / "song.json").read_bytes())

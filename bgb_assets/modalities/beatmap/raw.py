@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bgb_assets.modalities.beatmap.folder import MapFolder, files_below, is_ignored, is_info
-from bgb_assets.modalities.beatmap.identities import canonical_json, json_digest
-from bgb_assets.modalities.beatmap.reading import content_digest, file_digest, unpacked_bytes
-from bgb_assets.modalities.beatmap.song import (
+from bgb_assets.modalities.beatmap.formats.folder import MapFolder, files_below, is_ignored, is_info
+from bgb_assets.modalities.beatmap.formats.identities import canonical_json, json_digest
+from bgb_assets.modalities.beatmap.formats.reading import content_digest, file_digest, unpacked_bytes
+from bgb_assets.modalities.beatmap.formats.song import (
     Song,
     audio_json,
     difficulty_json,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bgb_assets.modalities.beatmap import report_corpus, report_song
-from bgb_assets.modalities.beatmap.report_drawing import read_difficulties
-from bgb_assets.modalities.beatmap.report_grid import grid_strip
-from bgb_assets.modalities.beatmap.report_song import Asked
+from bgb_assets.modalities.beatmap.pictures import report_corpus, report_song
+from bgb_assets.modalities.beatmap.pictures.report_drawing import read_difficulties
+from bgb_assets.modalities.beatmap.pictures.report_grid import grid_strip
+from bgb_assets.modalities.beatmap.pictures.report_song import Asked
 
 Entries: TypeAlias = Mapping[str, Path]
 Figures: TypeAlias = Mapping[str, Any]

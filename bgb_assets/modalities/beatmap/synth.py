@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bgb_assets.modalities.beatmap import ogg
-from bgb_assets.modalities.beatmap.synth_files import AUDIO_FILE, write_map
-from bgb_assets.modalities.beatmap.synth_map import MANNERS, Map, draw_map
-from bgb_assets.modalities.beatmap.synth_score import Score, compose
-from bgb_assets.modalities.beatmap.synth_sound import play
-from bgb_assets.modalities.beatmap.tempo import TempoMap
+from bgb_assets.modalities.beatmap.audio import ogg
+from bgb_assets.modalities.beatmap.formats.tempo import TempoMap
+from bgb_assets.modalities.beatmap.synthetic.synth_files import AUDIO_FILE, write_map
+from bgb_assets.modalities.beatmap.synthetic.synth_map import MANNERS, Map, draw_map
+from bgb_assets.modalities.beatmap.synthetic.synth_score import Score, compose
+from bgb_assets.modalities.beatmap.synthetic.synth_sound import play
 
 _SERIAL = 0x6267_6261
 _BLOCK_SAMPLES = 1 << 16

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.song_tokens import Name, Wanted, encode_songs
-from bgb_assets.modalities.beatmap.songs import OFFICIAL
-from bgb_assets.modalities.beatmap.token_params import TokenParams
-from bgb_assets.modalities.beatmap.tokenizer import UP_TO_LAST_OBJECT, header
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
+from bgb_assets.modalities.beatmap.sequences.song_tokens import Name, Wanted, encode_songs
+from bgb_assets.modalities.beatmap.sequences.token_params import TokenParams
+from bgb_assets.modalities.beatmap.sequences.tokenizer import UP_TO_LAST_OBJECT, header
+from bgb_assets.modalities.beatmap.tables.songs import OFFICIAL
 from bgb_assets.modalities.contract import FanIn, PartPlan, StageResult
 from bgb_assets.storage.audits import value_range
 from bgb_assets.storage.compaction import Weighted, assign

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bgb_assets.modalities.beatmap import cache, features, raw
-from bgb_assets.modalities.beatmap.tempo import TempoMap
+from bgb_assets.modalities.beatmap.formats.tempo import TempoMap
 from bgb_assets.modalities.contract import StageResult
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from bgb_assets.modalities.beatmap.beatsaver import BeatSaver, source
+from bgb_assets.modalities.beatmap.sources.beatsaver import BeatSaver, source
 from bgb_assets.modalities.sources import Offer
 from bgb_assets.runtime.errors import BadInput, SourceError
 from bgb_assets.runtime.web_client import Clock, Manners, WebClient

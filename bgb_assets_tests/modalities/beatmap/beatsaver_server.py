@@ -12,8 +12,8 @@ import zipfile
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
-from bgb_assets.modalities.beatmap.beatsaver_api import instant_text
-from bgb_assets.modalities.beatmap.identities import beatsaver_hash
+from bgb_assets.modalities.beatmap.formats.identities import beatsaver_hash
+from bgb_assets.modalities.beatmap.sources.beatsaver_api import instant_text
 from bgb_assets_tests.fixtures import REPOSITORY
 from bgb_assets_tests.runtime.web_server import Asked, Fault, Reply, WebServer
 

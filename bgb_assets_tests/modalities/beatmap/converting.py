@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bgb_assets.modalities.beatmap.difficulty import Difficulty
-from bgb_assets.modalities.beatmap.identities import beatmap_id
-from bgb_assets.modalities.beatmap.opening import opened_map
-from bgb_assets.modalities.beatmap.song import Song, read_song
+from bgb_assets.modalities.beatmap.formats.difficulty import Difficulty
+from bgb_assets.modalities.beatmap.formats.identities import beatmap_id
+from bgb_assets.modalities.beatmap.formats.opening import opened_map
+from bgb_assets.modalities.beatmap.formats.song import Song, read_song
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.map_files import write_files
 

@@ -19,10 +19,10 @@ import numpy as np
 import soundfile
 import torch
 
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.generate import Wish, generate
-from bgb_assets.modalities.beatmap.network import Network
-from bgb_assets.modalities.beatmap.variants import SMALL
+from bgb_assets.modalities.beatmap.generation.generate import Wish, generate
+from bgb_assets.modalities.beatmap.learning.network import Network
+from bgb_assets.modalities.beatmap.learning.variants import SMALL
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
 from bgb_assets.runtime.memory import rss_anon_bytes, worker_environment
 from bgb_assets.storage.digests import as_plain
 from bgb_assets.training.model_directory import write_model_directory

@@ -1,6 +1,6 @@
 """Light shows as plain rows, to compare."""
 
-from bgb_assets.modalities.beatmap.lights import Lights
+from bgb_assets.modalities.beatmap.writing.lights import Lights
 
 
 def rows_of(lights: Lights) -> tuple[list[tuple[float, ...]], list[tuple[float, bool]]]:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bgb_assets.modalities.beatmap.audio_data import parse_audio_data
-from bgb_assets.modalities.beatmap.difficulty import AudioDataFile, Difficulty, parse_difficulty
-from bgb_assets.modalities.beatmap.info import DifficultyInfo, parse_info
+from bgb_assets.modalities.beatmap.formats.audio_data import parse_audio_data
+from bgb_assets.modalities.beatmap.formats.difficulty import AudioDataFile, Difficulty, parse_difficulty
+from bgb_assets.modalities.beatmap.formats.info import DifficultyInfo, parse_info
 
 NOTE_V3 = {"b": 10, "x": 1, "y": 0, "c": 0, "d": 1, "a": 0}
 

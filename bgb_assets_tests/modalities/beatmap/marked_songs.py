@@ -15,13 +15,13 @@ import torch
 from bgb_assets.loading.collate import Padding
 from bgb_assets.loading.order import SampleIndex
 from bgb_assets.modalities.beatmap import model
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.decoding import Song
-from bgb_assets.modalities.beatmap.events import positions
-from bgb_assets.modalities.beatmap.layers import turn
-from bgb_assets.modalities.beatmap.network import MEL_COLUMNS, Network
-from bgb_assets.modalities.beatmap.tokenizer import header
-from bgb_assets.modalities.beatmap.variants import SMALL, Shape, WindowParams
+from bgb_assets.modalities.beatmap.generation.decoding import Song
+from bgb_assets.modalities.beatmap.learning.layers import turn
+from bgb_assets.modalities.beatmap.learning.network import MEL_COLUMNS, Network
+from bgb_assets.modalities.beatmap.learning.variants import SMALL, Shape, WindowParams
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
+from bgb_assets.modalities.beatmap.sequences.events import positions
+from bgb_assets.modalities.beatmap.sequences.tokenizer import header
 from bgb_assets.training.fit import Machine, fit
 from bgb_assets.training.spec import ModelSpec, TrainingData
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from bgb_assets.modalities.beatmap.difficulty import Difficulty, read_audio_data, read_difficulty
-from bgb_assets.modalities.beatmap.folder import open_folder
-from bgb_assets.modalities.beatmap.info import parse_info
-from bgb_assets.modalities.beatmap.objects import KINDS, PLAYED_KINDS, empty_objects
-from bgb_assets.modalities.beatmap.reading import read_json
+from bgb_assets.modalities.beatmap.formats.difficulty import Difficulty, read_audio_data, read_difficulty
+from bgb_assets.modalities.beatmap.formats.folder import open_folder
+from bgb_assets.modalities.beatmap.formats.info import parse_info
+from bgb_assets.modalities.beatmap.formats.objects import KINDS, PLAYED_KINDS, empty_objects
+from bgb_assets.modalities.beatmap.formats.reading import read_json
 from bgb_assets_tests.fixtures import shared_data
 
 PER_BEAT = 960

@@ -2,8 +2,8 @@
 
 import math
 
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.objects import PLAYED_KINDS
+from bgb_assets.modalities.beatmap.formats.objects import PLAYED_KINDS
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
 
 _WALL_OFFSETS = {0: 0, 1: 4, 2: 7, 3: 9}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bgb_assets.modalities.beatmap import cache, features, manifest, notes, raw
-from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
+from bgb_assets.modalities.beatmap.tables.manifest_params import ManifestParams
 from bgb_assets.modalities.contract import EntryView, FanIn, Member, StageResult
 from bgb_assets.storage.digests import sha256_json
 

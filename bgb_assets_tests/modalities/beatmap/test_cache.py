@@ -8,9 +8,9 @@ import soundfile
 import soxr
 
 from bgb_assets.modalities.beatmap import cache
-from bgb_assets.modalities.beatmap.canonical_wav import map_pcm16
+from bgb_assets.modalities.beatmap.audio.canonical_wav import map_pcm16
+from bgb_assets.modalities.beatmap.audio.landmarks import find_landmarks, landmarks_digest
 from bgb_assets.modalities.beatmap.features import FeatureParams, song_frames
-from bgb_assets.modalities.beatmap.landmarks import find_landmarks, landmarks_digest
 from bgb_assets.modalities.beatmap.synth import write_ogg
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput

@@ -13,8 +13,8 @@ from bgb_assets.modalities.beatmap.features import (
     run,
     song_frames,
 )
+from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
 from bgb_assets.modalities.beatmap.synth import click_track
-from bgb_assets.modalities.beatmap.tempo import tempo_from_events
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets_tests.modalities.beatmap.audio_stages import run_cache, run_features, write_tempo

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from bgb_assets.modalities.beatmap import manifest_rows
-from bgb_assets.modalities.beatmap.filters import FilterParams
+from bgb_assets.modalities.beatmap.formats.naming import DIFFICULTIES as RANKED
+from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
 from bgb_assets.modalities.beatmap.manifest import OLDER_NAMES, compacted_schemas, plan
-from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
-from bgb_assets.modalities.beatmap.naming import DIFFICULTIES as RANKED
 from bgb_assets.modalities.beatmap.synth import click_track, synth, write_ogg
-from bgb_assets.modalities.beatmap.tempo import tempo_from_events
+from bgb_assets.modalities.beatmap.tables import manifest_rows
+from bgb_assets.modalities.beatmap.tables.filters import FilterParams
+from bgb_assets.modalities.beatmap.tables.manifest_params import ManifestParams
 from bgb_assets.runtime.errors import ConfigError, ContractError
 from bgb_assets.storage.columns import content_digest
 from bgb_assets.storage.manifest import read_counts, read_rows

@@ -8,10 +8,10 @@ import torch
 from bgb_assets.loading.mapped import ShardStore
 from bgb_assets.loading.randomness import Draw
 from bgb_assets.modalities.beatmap import model
-from bgb_assets.modalities.beatmap import vocabulary as v
+from bgb_assets.modalities.beatmap.learning.variants import SMALL, TINY, Shape, WindowParams
 from bgb_assets.modalities.beatmap.manifest import ManifestParams
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
 from bgb_assets.modalities.beatmap.synth import synth
-from bgb_assets.modalities.beatmap.variants import SMALL, TINY, Shape, WindowParams
 from bgb_assets.modalities.contract import FanIn
 from bgb_assets.runtime.errors import TrainingError
 from bgb_assets.storage.splits import SplitParams

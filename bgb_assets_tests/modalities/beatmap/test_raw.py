@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from bgb_assets.modalities.beatmap import raw
-from bgb_assets.modalities.beatmap.tempo import tempo_from_json
+from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_json
 from bgb_assets.modalities.contract import Found
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets_tests.fixtures import shared_data

@@ -13,9 +13,9 @@ from bgb_assets.engine.fan_in import FanInRun
 from bgb_assets.engine.outcomes import StageOutcome
 from bgb_assets.engine.space import prune
 from bgb_assets.modalities.beatmap import MODALITY
-from bgb_assets.modalities.beatmap.filters import FilterParams
-from bgb_assets.modalities.beatmap.manifest_params import ManifestParams
 from bgb_assets.modalities.beatmap.synth import synth
+from bgb_assets.modalities.beatmap.tables.filters import FilterParams
+from bgb_assets.modalities.beatmap.tables.manifest_params import ManifestParams
 from bgb_assets.runtime import monitoring
 from bgb_assets.storage.heads import heads_of
 from bgb_assets.storage.manifest import read_counts, read_rows

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from bgb_assets.modalities.beatmap import ogg
+from bgb_assets.modalities.beatmap.audio import ogg
+from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
 from bgb_assets.modalities.beatmap.synth import click_track, synth, write_ogg
-from bgb_assets.modalities.beatmap.tempo import tempo_from_events
 from bgb_assets_tests.fixtures import REPOSITORY
 from bgb_assets_tests.modalities.beatmap.audio_stages import run_song
 

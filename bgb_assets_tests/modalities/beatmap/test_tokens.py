@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from bgb_assets.loading.mapped import ShardStore
-from bgb_assets.modalities.beatmap import vocabulary as v
-from bgb_assets.modalities.beatmap.filters import FilterParams
 from bgb_assets.modalities.beatmap.manifest import ManifestParams
+from bgb_assets.modalities.beatmap.sequences import vocabulary as v
+from bgb_assets.modalities.beatmap.sequences.token_params import TokenParams
+from bgb_assets.modalities.beatmap.sequences.tokenizer import decode
 from bgb_assets.modalities.beatmap.synth import synth
-from bgb_assets.modalities.beatmap.token_params import TokenParams
-from bgb_assets.modalities.beatmap.tokenizer import decode
+from bgb_assets.modalities.beatmap.tables.filters import FilterParams
 from bgb_assets.storage.manifest import read_rows
 from bgb_assets.storage.splits import SplitParams
 from bgb_assets_tests.modalities.beatmap.songs_case import Store, facts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bgb_assets.modalities.beatmap import tokens
 from bgb_assets.modalities.beatmap.manifest import ManifestParams
-from bgb_assets.modalities.beatmap.token_params import TokenParams
+from bgb_assets.modalities.beatmap.sequences.token_params import TokenParams
 from bgb_assets.modalities.contract import EntryView, FanIn, StageResult
 from bgb_assets.storage.digests import sha256_json
 from bgb_assets_tests.modalities.beatmap.songs_case import Store

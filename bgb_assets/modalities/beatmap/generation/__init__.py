@@ -1,0 +1,1 @@
+"""A trained network writes a map for a song."""

@@ -1,0 +1,1 @@
+"""What learns: the network, its windows of songs, the shipped variants."""

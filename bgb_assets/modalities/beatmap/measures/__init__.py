@@ -1,0 +1,1 @@
+"""How good a map is: swings and parity, timing, variety, playability."""

@@ -1,0 +1,1 @@
+"""Figures of songs, maps and the whole corpus; `report` hands them out."""

@@ -1,0 +1,1 @@
+"""Maps as token sequences and back, and which tokens may follow which."""

@@ -1,0 +1,1 @@
+"""Made-up songs: composed, played, mapped and written."""

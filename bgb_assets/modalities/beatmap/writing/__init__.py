@@ -1,0 +1,1 @@
+"""Maps written for the game, in any version: export, conversion, repair, light shows."""
