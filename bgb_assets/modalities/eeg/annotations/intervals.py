@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.eeg.electrodes import RATE_HZ
+from bgb_assets.modalities.eeg.signal.resampling import resampled_length
 
 Number = TypeVar("Number", np.float64, np.int64)
 
@@ -68,10 +69,10 @@ def segments_at_rate(segments: Sequence[Sequence[float]], rate_hz: float) -> Seg
 
     Args:
         segments: (first native sample, native samples, onset in seconds) of each, in order.
-        rate_hz: The native rate. A segment of n samples becomes one of round(n * 256 / rate).
+        rate_hz: The native rate. A segment of n samples becomes one of `resampled_length(n, rate)`, as its signal does.
     """
     table = np.array(segments, np.float64).reshape(-1, 3)
-    samples = np.rint(table[:, 1] * RATE_HZ / rate_hz).astype(np.int64)
+    samples = np.array([resampled_length(int(native), rate_hz) for _, native, _ in segments], np.int64)
     return Segments(np.cumsum(samples) - samples, samples, table[:, 2], table[:, 1] / rate_hz)
 
 

@@ -88,7 +88,7 @@ def read_annotations(
     Args:
         directory: The upload.
         recording_name: Path of the recording file inside it, with extension.
-        duration_s: From the first to the last sample of the signal.
+        duration_s: From the start of the recording to the end of its last sample, gaps included.
         params: See `AnnotationParams`.
         texts: Annotations inside the recording file: (onset in seconds, duration or None, text).
 
