@@ -61,15 +61,16 @@ def leakage(directory: Path, root: Path) -> list[str]:
 
 
 def shards(directory: Path, root: Path) -> list[str]:
-    """Hold every array of every shard against the index: its digest, and offsets that rise within it."""
-    problems = []
-    for shard in read_index(directory).shards:
-        for name, array in shard.arrays.items():
-            path = root / shard.location / array.file
+    """Hold every array of every shard, and those beside the index, against their digests."""
+    index, problems = read_index(directory), []
+    places = [(root / shard.location, shard.location, shard.arrays) for shard in index.shards]
+    for folder, location, arrays in (*places, (directory, "index", index.arrays)):
+        for name, array in arrays.items():
+            path = folder / array.file
             if not path.is_file():
-                problems.append(f"{shard.location}/{array.file} is missing")
+                problems.append(f"{location}/{array.file} is missing")
             elif sha256_file(path) != array.digest:
-                problems.append(f"{shard.location}/{array.file}: bytes differ from the index ({name})")
+                problems.append(f"{location}/{array.file}: bytes differ from the index ({name})")
     return problems
 
 

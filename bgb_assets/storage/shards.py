@@ -11,7 +11,7 @@ Belongs here: the two file formats, their writers and readers. Does not belong h
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -106,12 +106,14 @@ class Index:
     Attributes:
         upstream: What the samples were made with: params, code versions, vocabulary digest.
         samples: One row per sample, shard after shard, each shard's in its own order.
+        arrays: Flat arrays beside the index, which a loader maps instead of reading `samples`.
     """
 
     upstream: Mapping[str, Any]
     shards: tuple[Shard, ...]
     samples: pa.Table
     sources: tuple[Source, ...]
+    arrays: Mapping[str, ArrayFile] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.samples.num_rows)
@@ -194,8 +196,17 @@ def write_index(
     samples: pa.Table,
     sources: Sequence[Source] = (),
     upstream: Mapping[str, Any] | None = None,
+    arrays: Mapping[str, ArrayFile] | None = None,
 ) -> str:
     """Write `index.json` and `samples.parquet`; return the digest of both. No samples is a valid index.
+
+    Args:
+        out: Directory of the index.
+        shards: In the order in which `samples` follows them.
+        samples: See `SAMPLE_FIELDS`.
+        sources: Dense arrays that column `source` counts.
+        upstream: What the samples were made with.
+        arrays: Flat arrays in the same directory, from `write_arrays`.
 
     Raises:
         StoreError: Columns are missing or of another type, or the rows do not follow the shards.
@@ -203,18 +214,34 @@ def write_index(
     _check_samples(samples, shards, len(sources))
     options: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": False, "use_dictionary": False}
     pq.write_table(samples.replace_schema_metadata(None), out / SAMPLES_FILE, **options)
-    listed = [{"location": shard.location, "samples": shard.samples, "arrays": _listing(shard)} for shard in shards]
-    write_json(
-        out / INDEX_FILE,
-        {
-            "version": VERSION,
-            "upstream": upstream or {},
-            "shards": listed,
-            "samples": SAMPLES_FILE,
-            "sources": [asdict(source) for source in sources],
-        },
-    )
+    listed = [
+        {"location": shard.location, "samples": shard.samples, "arrays": _named(shard.arrays)} for shard in shards
+    ]
+    listing = {
+        "version": VERSION,
+        "upstream": upstream or {},
+        "shards": listed,
+        "samples": SAMPLES_FILE,
+        "sources": [asdict(source) for source in sources],
+        **({"arrays": _named(arrays)} if arrays else {}),
+    }
+    write_json(out / INDEX_FILE, listing)
     return sha256_json([sha256_file(out / INDEX_FILE), sha256_file(out / SAMPLES_FILE)])
+
+
+def write_arrays(out: Path, arrays: Mapping[str, Array]) -> dict[str, ArrayFile]:
+    """Write flat arrays of numbers as little-endian `.npy`, to be listed in the index in the same directory."""
+    return {name: _write_array(out, name, values) for name, values in arrays.items()}
+
+
+def read_listing(directory: Path) -> dict[str, Any]:
+    """Return the content of `index.json` alone: for a loader that maps the arrays listed there.
+
+    Raises:
+        StoreError: The file is missing or torn.
+        NewerStore: Written by a later version of this project.
+    """
+    return _read_json(directory / INDEX_FILE)
 
 
 def read_index(directory: Path) -> Index:
@@ -235,7 +262,8 @@ def read_index(directory: Path) -> Index:
     except (KeyError, TypeError, OSError, pa.ArrowInvalid) as error:
         raise StoreError(f"index {path}: cannot be read ({error!r}); materialize tokens again") from error
     _check_samples(samples, shards, len(sources))
-    return Index(listing["upstream"], shards, samples, sources)
+    arrays = _array_files(listing.get("arrays", []), path)
+    return Index(listing["upstream"], shards, samples, sources, arrays)
 
 
 def _join(where: str, value: Ragged | Sequence[Array]) -> Ragged:
@@ -271,17 +299,24 @@ def _write_array(out: Path, name: str, values: Array) -> ArrayFile:
     return ArrayFile(path.name, little.str, values.shape, sha256_file(path))
 
 
-def _listing(shard: Shard) -> list[dict[str, Any]]:
-    return [{"name": name, **asdict(array)} for name, array in shard.arrays.items()]
+def _named(arrays: Mapping[str, ArrayFile]) -> list[dict[str, Any]]:
+    return [{"name": name, **asdict(array)} for name, array in arrays.items()]
 
 
 def _shard(location: str, listing: Mapping[str, Any], path: Path) -> Shard:
     try:
-        arrays = {
+        listed, samples = listing["arrays"], int(listing["samples"])
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{path}: does not list a shard's arrays ({error!r}); materialize tokens again") from error
+    return Shard(location, _array_files(listed, path), samples)
+
+
+def _array_files(listed: Sequence[Mapping[str, Any]], path: Path) -> dict[str, ArrayFile]:
+    try:
+        return {
             item["name"]: ArrayFile(item["file"], item["dtype"], tuple(item["shape"]), item["digest"])
-            for item in listing["arrays"]
+            for item in listed
         }
-        return Shard(location, arrays, int(listing["samples"]))
     except (KeyError, TypeError) as error:
         raise StoreError(f"{path}: does not list a shard's arrays ({error!r}); materialize tokens again") from error
 
@@ -301,11 +336,11 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _check_samples(samples: pa.Table, shards: Sequence[Shard], sources: int) -> None:
     """Refuse a sample table that lacks columns or does not follow the shards."""
-    for field in SAMPLE_FIELDS:
-        position = samples.schema.get_field_index(field.name)
+    for wanted in SAMPLE_FIELDS:
+        position = samples.schema.get_field_index(wanted.name)
         got = samples.schema.field(position).type if position >= 0 else None
-        if got != field.type:
-            raise StoreError(f"index samples: column {field.name!r} must be {field.type}, got {got}")
+        if got != wanted.type:
+            raise StoreError(f"index samples: column {wanted.name!r} must be {wanted.type}, got {got}")
     _check_order(as_numpy(samples.column("shard")), shards)
     if "source" in samples.column_names and samples.num_rows:
         numbers = as_numpy(samples.column("source")).astype(np.int64)
