@@ -148,6 +148,8 @@ def _print_explanation(found: Explanation) -> None:
     typer.echo(f"{found.asset} {found.key}: {found.state}".replace(" :", ":"))
     for line in found.lines:
         typer.echo(f"  {line}")
+    for line in found.details:
+        typer.echo(f"    {line}")
 
 
 def remove(name: str, key: str, *, purge: bool, yes: bool) -> None:

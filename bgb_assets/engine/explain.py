@@ -4,7 +4,7 @@ Belongs here: explanations, for one upload at one stage or for a fan-in. Changes
 Does not belong here: showing them (`cli`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,8 +12,9 @@ from bgb_assets.chain import Chain
 from bgb_assets.engine.fan_in import FanInRun
 from bgb_assets.engine.recognise import RecogniseTask, recognise
 from bgb_assets.engine.wanted import facets_read, wanted
-from bgb_assets.modalities.contract import Stage
+from bgb_assets.modalities.contract import UPLOAD, Stage
 from bgb_assets.runtime.errors import UsageError
+from bgb_assets.runtime.imports import resolve
 from bgb_assets.storage.identity import differences
 from bgb_assets.storage.records import Record
 from bgb_assets.storage.uploads import PRESENT, UploadRecord, is_untouched
@@ -29,6 +30,7 @@ class Explanation:
         asset: `beatmap/features`.
         key: The upload, or the variant of a model; empty for other fan-ins.
         lines: What differs, one sentence or `name old -> new` each.
+        details: What the last change was in the modality's own words, where it has some.
     """
 
     asset: str
@@ -36,6 +38,7 @@ class Explanation:
     state: State
     identity: str
     lines: tuple[str, ...]
+    details: tuple[str, ...] = ()
 
 
 def why_upload(chain: Chain, stage: str, key: str) -> Explanation:
@@ -103,8 +106,34 @@ def _current(chain: Chain, asset: str, upload: UploadRecord, now: Record) -> Exp
     if state is not None and state.identity != now.identity:
         previous = state.identity
     before = chain.store.lookup(now.stage, chain.modality.name, previous) if previous else None
-    lines = ["as first made"] if before is None else ["last change:", *_lines(before, now.parts_of_identity)]
-    return Explanation(asset, upload.key, "current", now.identity, tuple(lines))
+    if before is None:
+        return Explanation(asset, upload.key, "current", now.identity, ("as first made",))
+    lines = ["last change:", *_lines(before, now.parts_of_identity)]
+    details = tuple(dict.fromkeys(_details(chain, upload, before, now)))
+    return Explanation(asset, upload.key, "current", now.identity, tuple(lines), details)
+
+
+def _details(chain: Chain, upload: UploadRecord, before: Record, now: Record) -> Iterator[str]:
+    """Yield what changed in the entry itself and in those that it reads, as far as both are on disk."""
+    if chain.modality.explain is None:
+        return
+    explain = resolve(chain.modality.explain)
+    facets = {**before.parts_of_identity["facets"], **now.parts_of_identity["facets"]}
+    asked = {name for name in facets if before.parts_of_identity["facets"].get(name) != facets[name]}
+    sources = dict.fromkeys(read.source for read in chain.modality.stage(now.stage).reads if read.source != UPLOAD)
+    pairs: list[tuple[str, Record | None, Record | None, set[str] | None]] = [(now.stage, before, now, None)]
+    for source in sources:
+        state = upload.entries.get(source)
+        if state is not None and state.previous is not None:
+            name = chain.modality.name
+            was, held = (chain.store.lookup(source, name, one) for one in (state.previous, state.identity))
+            pairs.append((source, was, held, asked))
+    for stage, old, new, only in pairs:
+        if old is None or new is None or not all(map(chain.store.is_whole, (old, new))) or old.evicted or new.evicted:
+            continue
+        changed = {name for name, digest in new.facets.items() if old.facets.get(name) != digest}
+        wanted_facets = changed if only is None else changed & only
+        yield from explain(stage, chain.store.directory(old), chain.store.directory(new), wanted_facets)
 
 
 def _lines(old: Record | None, new: Mapping[str, Any]) -> list[str]:

@@ -259,6 +259,8 @@ class Modality:
             TensorBoard files); what is not there is left out. Names are safe in file names, figures matplotlib's.
         file_pictures: Import string of `file_pictures(path) -> Mapping[name, Figure]` for one file or folder that no
             store knows, or None.
+        explain: Import string of `explain(stage, before: Path, after: Path, facets) -> list of sentences`: how two
+            entries of one upload differ in these facets, for `bgb why`; or None.
         synth: Import string of `synth(out: Path, n: int, seed: int) -> Mapping`: byte-stable uploads, marked as
             synthetic in their own format; returns upload path -> what is true of it.
     """
@@ -277,6 +279,7 @@ class Modality:
     synth: str
     pictures: str | None = None
     file_pictures: str | None = None
+    explain: str | None = None
     archive_limits: ArchiveLimits = ArchiveLimits()
 
     def __post_init__(self) -> None:
@@ -314,7 +317,7 @@ def _check_modality(modality: Modality) -> None:
             f"{where}: default variant {modality.default_variant!r} is not in {tuple(modality.variants)!r}"
         )
     named = (modality.discover, modality.fingerprint, modality.cost_bytes, modality.tables, modality.synth)
-    optional = (text for text in (modality.pictures, modality.file_pictures) if text is not None)
+    optional = (text for text in (modality.pictures, modality.file_pictures, modality.explain) if text is not None)
     for text in (*named, *optional):
         _check_import_string(where, text)
     published = {UPLOAD: (*modality.upload_facets, "facts")}

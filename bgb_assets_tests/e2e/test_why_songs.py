@@ -48,8 +48,15 @@ def why(stage: str) -> tuple[str, list[str]]:
     assert said.code == 0, said.err
     value = said.json()
     printed = bgb("why", f"beatmap/{stage}", SONG).out.splitlines()
-    assert printed == [f"beatmap/{stage} {SONG}: {value['state']}", *(f"  {line}" for line in value["lines"])]
+    told = [*(f"  {line}" for line in value["lines"]), *(f"    {line}" for line in value["details"])]
+    assert printed == [f"beatmap/{stage} {SONG}: {value['state']}", *told]
     return value["state"], value["lines"]
+
+
+def details(stage: str) -> list[str]:
+    """Return what the last change of a stage's entry was, in a mapper's words."""
+    found: list[str] = bgb("why", f"beatmap/{stage}", SONG, "--json").json()["details"]
+    return found
 
 
 def changed(stage: str) -> set[str]:
@@ -81,6 +88,8 @@ def test_moved_note(root: Path) -> None:
     assert changed("raw") == {"difficulties"}
     assert changed("notes") == {"objects"}
     assert changed("cache") == changed("features") == set()
+    assert len(details("notes")) == 2
+    assert all(line.startswith("Standard Expert: 1 note ") for line in details("notes"))
 
 
 def test_tempo_event(root: Path) -> None:
@@ -90,6 +99,7 @@ def test_tempo_event(root: Path) -> None:
     make(root)
     assert changed("raw") == {"difficulties"}
     assert changed("features") == {"tempo"}
+    assert details("features") == ["Standard Expert: BPM event at beat 41 added (97.5 BPM)"]
     assert changed("notes") == {"objects", "tempo"}
     assert changed("cache") == set()
 

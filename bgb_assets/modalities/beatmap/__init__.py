@@ -23,6 +23,7 @@ MODALITY = Modality(
     synth=f"{_HERE}.synth:synth",
     pictures=f"{_HERE}.report:pictures",
     file_pictures=f"{_HERE}.pictures.report_map:pictures_of_map",
+    explain=f"{_HERE}.formats.changes:explain",
     variants=VARIANTS,
     default_variant="tiny",
     stages=(
@@ -115,7 +116,7 @@ MODALITY = Modality(
         Stage(
             name="model",
             run=f"{_HERE}.model:run",
-            code_version="3",
+            code_version="4",
             description="An encoder-decoder that writes maps: weights, metrics and a model card per variant.",
             reads=(Reads("tokens", facets=("tokens",), files=("*",)),),
             publishes=("weights",),

@@ -15,7 +15,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,6 +89,18 @@ def run(inputs: Mapping[str, Path], params: CacheParams, out: Path) -> StageResu
     path = _audio_file(inputs)
     if path is None:
         return StageResult(absent="no audio")
+    made = write_song(path, params, out)
+    landmarks = find_landmarks(map_pcm16(out / WAV_FILE)[1])
+    np.save(out / LANDMARKS_FILE, landmarks.astype("<u8", copy=False))
+    return replace(
+        made,
+        facets={**made.facets, "landmarks": landmarks_digest(landmarks)},
+        metadata={**made.metadata, "landmarks": len(landmarks)},
+    )
+
+
+def write_song(path: Path, params: CacheParams, out: Path) -> StageResult:
+    """Decode one file into `audio.wav` and `audio.json`; see `run`."""
     with tempfile.TemporaryFile(dir=out) as spool:
         source, spooled = decode(path, params, spool)
         gain = PCM_PEAK / spooled.peak if spooled.peak > 0.0 else 1.0
@@ -97,13 +109,11 @@ def run(inputs: Mapping[str, Path], params: CacheParams, out: Path) -> StageResu
         write_pcm16(out / WAV_FILE, params.rate_hz, blocks)
     facts = _facts(params.rate_hz, spooled, gain, blocks)
     (out / FACTS_FILE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    landmarks = find_landmarks(map_pcm16(out / WAV_FILE)[1])
-    np.save(out / LANDMARKS_FILE, landmarks.astype("<u8", copy=False))
     truncated = _is_truncated(path, source, spooled)
     described = {"codec": source.codec, "source_rate_hz": source.rate_hz, "source_channels": source.channels}
     return StageResult(
-        facets={"wav": digest.hexdigest(), "landmarks": landmarks_digest(landmarks)},
-        metadata={**facts, **described, "truncated": truncated, "landmarks": len(landmarks)},
+        facets={"wav": digest.hexdigest()},
+        metadata={**facts, **described, "truncated": truncated},
         warnings=_warnings(source, spooled, truncated),
     )
 

@@ -36,6 +36,7 @@ from bgb_assets.storage.manifest import write_manifest
 from bgb_assets.storage.pins import Decision, Pins, read_pins
 from bgb_assets.storage.table_reader import Tables
 from bgb_assets.storage.tables import (
+    RowsPerGroup,
     PartSummary,
     conform,
     plan_parts,
@@ -85,7 +86,8 @@ def run_part(name: str, fan_in: FanIn, params: ManifestParams, out: Path) -> Sta
     table = table_of(name)
     schema = compacted_schemas()[table]
     rows = ((member.key, _rows(member, table, schema)) for member in fan_in.members)
-    summary = write_part(out, table, schema, rows, params.rows_per_group)
+    least: RowsPerGroup = "upload" if params.rows_per_group == "song" else params.rows_per_group
+    summary = write_part(out, table, schema, rows, least)
     return StageResult(metadata=asdict(summary), warnings=tuple(_size_warnings(name, summary, params)))
 
 

@@ -143,7 +143,7 @@ def test_files_are_planned_for_each_table_on_its_own(store):
 
 
 def test_one_row_group_per_song_on_request(store):
-    out, _ = store.manifest(ManifestParams(rows_per_group="upload"))
+    out, _ = store.manifest(ManifestParams(rows_per_group="song"))
     (file,) = json.loads((out / "tables.json").read_bytes())["tables"]["notes"]
     assert file["row_groups"] == 3
 

@@ -7,6 +7,7 @@ Shapes: B sequences, L tokens or frames, H heads of size S, d = H * S.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -18,25 +19,36 @@ NORM_EPS = 1e-6
 
 @dataclass(frozen=True)
 class Turn:
-    """Cosines and sines that rotate the pairs (0, 1), (2, 3), ... of a head; (B, 1, L, S / 2) each."""
+    """What rotates the pairs (0, 1), (2, 3), ... of a head.
+
+    Attributes:
+        cos: (B, 1, L, S), each cosine twice.
+        sin: (B, 1, L, S), of each pair minus the sine, then the sine.
+    """
 
     cos: Tensor
     sin: Tensor
 
     def __call__(self, heads: Tensor) -> Tensor:
         """Return (B, H, L, S) rotated."""
-        even, odd = heads.float().view(*heads.shape[:-1], -1, 2).unbind(-1)
-        turned = torch.stack((even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1)
-        return turned.flatten(-2).to(heads.dtype)
+        pairs = heads.float()
+        # Three kernels: a step of one token is made of little else than their calls.
+        crossed = pairs.view(*pairs.shape[:-1], -1, 2).flip(-1).flatten(-2)
+        return torch.addcmul(pairs * self.cos, crossed, self.sin).to(heads.dtype)
 
 
 def turn(*positions: Tensor, size: int) -> Turn:
     """Return the rotation of a head of `size` by positions (B, L); two positions turn one half of the head each."""
     share = size // len(positions)
-    exponent = torch.arange(0, share, 2, device=positions[0].device, dtype=torch.float32) / share
-    rates = ROTARY_BASE**-exponent
+    rates = torch.tensor(_rates(share), device=positions[0].device)
     angles = torch.cat([position.float().unsqueeze(-1) * rates for position in positions], dim=-1).unsqueeze(1)
-    return Turn(angles.cos(), angles.sin())
+    sin = angles.sin()
+    return Turn(angles.cos().repeat_interleave(2, -1), torch.stack((-sin, sin), dim=-1).flatten(-2))
+
+
+@cache
+def _rates(size: int) -> tuple[float, ...]:
+    return tuple(ROTARY_BASE ** (-place / size) for place in range(0, size, 2))
 
 
 @dataclass
@@ -65,7 +77,11 @@ class Norm(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return (..., d) of root mean square 1, scaled."""
-        return functional.rms_norm(inputs.float(), self.weight.shape, self.weight, NORM_EPS)
+        states = inputs.float()
+        if torch.is_grad_enabled():
+            return functional.rms_norm(states, self.weight.shape, self.weight, NORM_EPS)
+        # Where single tokens are written, the kernels of `rms_norm` on a CPU take twice as long to call.
+        return states * torch.rsqrt(states.square().mean(-1, keepdim=True) + NORM_EPS) * self.weight
 
 
 class Attention(nn.Module):

@@ -23,7 +23,7 @@ class ManifestParams:
         file_bytes: Size of a table file. One more song writes one such file of each table again, so that this is
             far below the bound.
         max_file_bytes: Bound on a table file of several songs.
-        rows_per_group: Least rows of a row group, or `"upload"` for one row group per song.
+        rows_per_group: Least rows of a row group, or `"song"` for one row group per song.
     """
 
     filters: FilterParams = field(default_factory=FilterParams)
@@ -32,4 +32,4 @@ class ManifestParams:
     official_share: float = 0.2
     file_bytes: int = 8_000_000
     max_file_bytes: int = 1_000_000_000
-    rows_per_group: int | Literal["upload"] = 16_384
+    rows_per_group: int | Literal["song"] = 16_384

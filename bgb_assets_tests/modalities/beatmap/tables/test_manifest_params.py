@@ -9,4 +9,4 @@ def test_params_have_a_canonical_form_with_every_default():
     assert value["filters"]["min_notes"] == 16
     assert value["split"] == {"val": 0.1, "test": 0.1, "folds": 0}
     assert value["max_file_bytes"] == 1_000_000_000
-    assert canonical_json(ManifestParams(rows_per_group="upload")) != canonical_json(ManifestParams())
+    assert canonical_json(ManifestParams(rows_per_group="song")) != canonical_json(ManifestParams())

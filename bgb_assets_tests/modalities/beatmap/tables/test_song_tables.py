@@ -116,7 +116,7 @@ def test_one_song_is_one_slice_of_one_row_group_of_one_file(songs):
 
 
 def test_one_row_group_per_song_on_request(songs):
-    out, _ = songs.manifest(ManifestParams(FilterParams(audio=False), rows_per_group="upload"))
+    out, _ = songs.manifest(ManifestParams(FilterParams(audio=False), rows_per_group="song"))
     for file in json.loads((out / "tables.json").read_bytes())["tables"]["notes"]:
         parquet = pq.ParquetFile(songs.root / file["location"] / "notes.parquet")
         groups = [parquet.read_row_group(number) for number in range(parquet.num_row_groups)]
