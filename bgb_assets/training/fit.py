@@ -176,6 +176,9 @@ class _Job:
             micro_batch=micro_batch,
             round_steps=self.round_steps,
         )
+        module.data = self.data
+        if (names := self.data.names) is not None:
+            module.names_at = lambda step: names([ticket.row for ticket in order.global_batch(order.position(step))])
         rounds = math.ceil(training.steps / self.round_steps) - start // self.round_steps
         steps = Steps(self.data.read_train, self.data.collate, self.seed)
         self._trainer(rounds, start, [saving, timing]).fit(

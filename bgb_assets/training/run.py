@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bgb_assets.loading.mapped import ShardStore
 from bgb_assets.storage.digests import as_plain, sha256_file, sha256_json, sha256_pairs
 from bgb_assets.storage.shards import INDEX_FILE, SAMPLES_FILE
-from bgb_assets.training.fit import Machine, fit
+from bgb_assets.training.conditions import reproducible
+from bgb_assets.training.fit import Machine, fit, resolve_device
 from bgb_assets.training.model_directory import write_model_directory
-from bgb_assets.training.spec import ModelSpec, P
+from bgb_assets.training.spec import ModelSpec, P, TrainingData
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,11 @@ def train_model(
     """
     store = ShardStore(root, tokens)
     index = {name: sha256_file(tokens / name) for name in (INDEX_FILE, SAMPLES_FILE)}
+    data = spec.data(store, params)
     fitted = fit(
         spec,
         params,
-        spec.data(store, params),
+        data,
         work=work,
         logs=logs,
         seed=seed,
@@ -78,10 +82,24 @@ def train_model(
         machine=machine,
     )
     config = _config(variant, params, seed, store.index.upstream, lineage)
+    config |= _conclude(spec, params, data, fitted.model, out, machine or Machine())
     run = {"index": index, "seed": seed, "lineage": lineage}
     write_model_directory(out, fitted.model, config, fitted.metrics, spec.card(params, fitted.metrics, lineage), run)
     files = [(path.relative_to(out).as_posix(), sha256_file(path)) for path in out.rglob("*") if path.is_file()]
     return Trained({"model": sha256_pairs(files)}, fitted.metrics, fitted.observed)
+
+
+def _conclude(
+    spec: ModelSpec[P], params: P, data: TrainingData, model: torch.nn.Module, out: Path, machine: Machine
+) -> Mapping[str, Any]:
+    """Have the modality write what else belongs into the directory, on the device that trained."""
+    if spec.conclude is None:
+        return {}
+    device = resolve_device(machine.device)
+    with reproducible(params.training.cpu_threads, device), torch.inference_mode():
+        config = spec.conclude(model.to(device).eval(), data, params, out)
+    model.cpu()
+    return config
 
 
 def _config(

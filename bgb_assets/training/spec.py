@@ -3,8 +3,9 @@
 Belongs here: the types. Does not belong here: anything that runs (`fit`), or knows a modality.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import torch
@@ -41,6 +42,7 @@ class TrainingData:
         read_validation: Reads a validation sample.
         collate: Turns samples into a batch.
         draw: Which training samples make an epoch.
+        names: `names(rows) -> names`: what a message calls the samples of these rows; None for no such names.
     """
 
     train: SampleIndex
@@ -49,6 +51,7 @@ class TrainingData:
     read_validation: Reader
     collate: Collate
     draw: DrawIds = uniform
+    names: Callable[[Sequence[int]], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,12 @@ class ModelSpec(Generic[P]):
             holds: `{"validation": {name: value}, "best_step", "steps", "stopped_early"}`.
         monitor: The metric that decides which weights are kept.
         mode: Whether less or more of it is better.
+        evaluate: `evaluate(model, data) -> {name: value}` after each validation, beside `metrics`: for what is no mean
+            over samples, such as scores of whole recordings. The model is in eval mode on the run's device, nothing
+            is recorded for gradients; precision is the modality's choice. It may hold `monitor`.
+        decayed: `decayed(name, parameter)`: whether weight decay pulls at a parameter; None for all.
+        conclude: `conclude(model, data, params, out) -> config`, once the weights are chosen: writes what else the
+            model directory holds and returns what its config gains. The model is as for `evaluate`.
     """
 
     build: Callable[[P], torch.nn.Module]
@@ -77,3 +86,6 @@ class ModelSpec(Generic[P]):
     card: Callable[[P, Mapping[str, Any], Mapping[str, Any]], str]
     monitor: str = "loss"
     mode: Literal["min", "max"] = "min"
+    evaluate: Callable[[torch.nn.Module, TrainingData], Mapping[str, float]] | None = None
+    decayed: Callable[[str, torch.nn.Parameter], bool] | None = None
+    conclude: Callable[[torch.nn.Module, TrainingData, P, Path], Mapping[str, Any]] | None = None

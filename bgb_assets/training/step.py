@@ -4,10 +4,12 @@ A "batch" of Lightning is a whole optimiser step here: a list of micro-batches, 
 up before the gradient is divided by the total weight. So the gradient is that of the whole batch, however it was
 cut, which Lightning's own accumulation (a mean of means) does not give. Dropout is seeded from (seed, step, part).
 
-Belongs here: the arithmetic of a step. Does not belong here: when to validate, save or stop (`callbacks`, `fit`).
+Belongs here: the arithmetic of a step and of a validation. Does not belong here: when to validate, save or stop
+(`callbacks`, `fit`).
 """
 
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -18,9 +20,11 @@ from bgb_assets.runtime.errors import TrainingError
 from bgb_assets.training.checkpoints import Checkpoint
 from bgb_assets.training.params import TrainingParams
 from bgb_assets.training.progress import Progress, learning_rate
-from bgb_assets.training.spec import ModelSpec
+from bgb_assets.training.spec import ModelSpec, TrainingData
 
 _FUSED_ON = ("cpu", "cuda", "mps", "xpu")
+
+Decayed: TypeAlias = Callable[[str, torch.nn.Parameter], bool]
 
 
 class StepModule(LightningModule):
@@ -30,6 +34,8 @@ class StepModule(LightningModule):
         progress: Where the run stands.
         last: Loss, gradient norm (device scalars) and learning rate of the last step.
         samples: Samples trained on since this process started.
+        data: What `spec.evaluate` is given; None where it is never called.
+        names_at: Names of the samples of a step, for messages; None where samples have no names.
     """
 
     def __init__(
@@ -47,6 +53,8 @@ class StepModule(LightningModule):
         self.progress = Progress() if resumed is None else Progress(**resumed.state["progress"])
         self.last: dict[str, torch.Tensor | float] = {}
         self.samples = 0
+        self.data: TrainingData | None = None
+        self.names_at: Callable[[int], Sequence[str]] | None = None
         self._resumed = resumed
         self._first_bad = torch.tensor(-1)
         self._sums: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -55,7 +63,7 @@ class StepModule(LightningModule):
         """Return AdamW over all parameters, fused where the device has it."""
         training = self.training_params
         return torch.optim.AdamW(
-            self.model.parameters(),
+            parameter_groups(self.model, self.spec.decayed),
             lr=training.learning_rate,
             betas=training.betas,
             weight_decay=training.weight_decay,
@@ -100,6 +108,8 @@ class StepModule(LightningModule):
         """Turn the sums into metrics and keep score."""
         metrics = {name: float(total / weight) for name, (total, weight) in sorted(self._sums.items()) if float(weight)}
         self._sums = {}
+        if self.spec.evaluate is not None and self.data is not None:
+            metrics |= self.spec.evaluate(self.model, self.data)
         patience = self.training_params.patience
         self.progress = self.progress.after_validation(metrics, self.spec.monitor, self.spec.mode, patience)
         self.log_scalars({f"validation/{name}": value for name, value in metrics.items()})
@@ -111,9 +121,10 @@ class StepModule(LightningModule):
             TrainingError: With the first step it happened at.
         """
         if (step := int(self._first_bad)) >= 0:
+            among = f" among {', '.join(dict.fromkeys(self.names_at(step)))}" if self.names_at else ""
             raise TrainingError(
                 f"the loss of step {step} is not a finite number; lower learning_rate "
-                f"(got {self.training_params.learning_rate!r}), or look for damaged samples"
+                f"(got {self.training_params.learning_rate!r}), or look for damaged samples{among}"
             )
 
     def log_scalars(self, scalars: dict[str, float]) -> None:
@@ -150,3 +161,16 @@ class StepModule(LightningModule):
         self._first_bad = torch.where(bad, step, self._first_bad)
         self.last = {"loss": loss, "gradient_norm": norm, "learning_rate": rate}
         self.progress = Progress(**{**vars(self.progress), "step": step + 1})
+
+
+def parameter_groups(model: torch.nn.Module, decayed: Decayed | None) -> list[dict[str, Any]]:
+    """Return the optimiser's groups: what weight decay pulls at, and what it leaves alone; none is empty.
+
+    Args:
+        model: Its parameters, tied ones once, keep their order within a group.
+        decayed: Which are pulled at, by name; None for all.
+    """
+    named = list(model.named_parameters())
+    pulled = [parameter for name, parameter in named if decayed is None or decayed(name, parameter)]
+    left = [parameter for name, parameter in named if decayed is not None and not decayed(name, parameter)]
+    return [group for group in ({"params": pulled}, {"params": left, "weight_decay": 0.0}) if group["params"]]

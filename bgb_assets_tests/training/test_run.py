@@ -1,5 +1,6 @@
 """One call from an index to a model directory that loads again."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,10 +16,10 @@ from bgb_assets_tests.training.tiny import SPEC, TinyModel, store_at, tiny
 LINEAGE = {"notes": {"code_version": "3", "params": {"hop": 512}, "identity": "ab" * 32}}
 
 
-def train(root, out, work):
+def train(root, out, work, spec=SPEC):
     out.mkdir()
     return train_model(
-        SPEC,
+        spec,
         tiny(steps=6, validate_every_steps=3),
         variant="tiny",
         tokens=root / "index",
@@ -50,6 +51,25 @@ def test_model_directory_holds_what_inference_needs(tmp_path):
 
     model = load_model_directory(out, lambda config: TinyModel(config["params"]["width"])).model
     assert model(torch.zeros(1, 4, dtype=torch.int64)).shape == (1, 4, 32)
+
+
+def test_a_modality_may_write_more_beside_the_weights(tmp_path):
+    def conclude(model, data, params, out):
+        assert not model.training
+        (out / "extra.txt").write_text(f"{len(data.validation)} at width {params.width}")
+        return {"threshold": 0.5}
+
+    store_at(tmp_path)
+    out = tmp_path / "model"
+    trained = train(tmp_path, out, tmp_path / "work", dataclasses.replace(SPEC, conclude=conclude))
+    plain = train(tmp_path, tmp_path / "plain", tmp_path / "work2")
+    config = json.loads((out / "config.json").read_text())
+    assert config.pop("threshold") == 0.5
+    assert config == json.loads((tmp_path / "plain" / "config.json").read_text())
+    assert (out / "extra.txt").read_text().endswith("at width 16")
+    assert trained.facets["model"] == sha256_pairs((path.name, sha256_file(path)) for path in out.iterdir())
+    assert trained.facets != plain.facets
+    assert sha256_file(out / "model.safetensors") == sha256_file(tmp_path / "plain" / "model.safetensors")
 
 
 def test_a_moved_store_trains_the_same_model(tmp_path):

@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 
 from bgb_assets.training.conditions import quiet
 from bgb_assets.training.progress import learning_rate
-from bgb_assets.training.step import StepModule
+from bgb_assets.training.step import StepModule, parameter_groups
 from bgb_assets_tests.training import tiny as tiny_model
 from bgb_assets_tests.training.tiny import SPEC, tiny
 
@@ -89,3 +89,25 @@ def test_dropout_is_a_function_of_seed_step_and_part():
     assert seen[:4] == seen[4:8]
     assert len(set(seen[:4])) == 4
     assert not set(seen[:4]) & set(seen[8:])
+
+
+def test_weight_decay_leaves_alone_what_the_model_says():
+    spec = dataclasses.replace(SPEC, decayed=lambda name, parameter: parameter.ndim > 1 and "embedding" not in name)
+    module = StepModule(spec, plain_model(), dataclasses.replace(PARAMS.training, weight_decay=0.5), 1, None)
+    before = {name: parameter.detach().clone() for name, parameter in module.model.named_parameters()}
+    for parameter in module.model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    module.configure_optimizers().step()
+    for name, parameter in module.model.named_parameters():
+        factor = 1 - 0.5 * PARAMS.training.learning_rate if name == "body.0.weight" else 1.0
+        torch.testing.assert_close(parameter.detach(), factor * before[name])
+
+
+def test_groups_hold_every_parameter_once_and_none_is_empty():
+    model = plain_model()
+    for decayed, sizes in ((None, [3]), (lambda name, _: True, [3]), (lambda name, _: False, [3])):
+        groups = parameter_groups(model, decayed)
+        assert [len(group["params"]) for group in groups] == sizes
+    mixed = parameter_groups(model, lambda name, parameter: parameter.ndim > 1)
+    assert sorted(id(p) for group in mixed for p in group["params"]) == sorted(map(id, model.parameters()))
+    assert [group.get("weight_decay") for group in mixed] == [None, 0.0]
