@@ -30,6 +30,7 @@ from bgb_assets.runtime.archives import archive_suffix
 
 RECORDING_FILE = "recording.json"
 ANNOTATIONS_FILE = "annotations.json"
+META_FILE = "meta.json"
 
 # Filters work channel by channel on float64 copies, in blocks for a long recording; MNE's formats may be held whole.
 _BASE_BYTES = 64 << 20
@@ -94,7 +95,7 @@ def cost_bytes(directory: Path) -> int:
 
 
 def run(inputs: Mapping[str, Path], params: RawParams, out: Path) -> StageResult:
-    """Read one upload and write `recording.json` and `annotations.json`.
+    """Read one upload and write `recording.json`, `annotations.json` and `meta.json`.
 
     Raises:
         BadInput: The recording or an annotation cannot be used; see `recordings` and `annotations`.
@@ -111,6 +112,7 @@ def run(inputs: Mapping[str, Path], params: RawParams, out: Path) -> StageResult
     place = place_of(found.main)
     (out / RECORDING_FILE).write_bytes(canonical_json(summary))
     (out / ANNOTATIONS_FILE).write_bytes(canonical_json(annotations.as_json()))
+    (out / META_FILE).write_bytes(canonical_json(_meta(place)))
     return StageResult(
         facets={
             "recording": json_digest([_bytes_digest(directory, found), summary]),

@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import cached_property
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ FORMATS = {
     ".mff": "egi",
 }
 """Suffix of the file that is opened -> name of the format."""
+
+Volts = NDArray[np.float64]
 
 _VOLT = 107  # FIFF_UNIT_V
 _PEAK = {16: (1 << 15) - 1, 32: (1 << 31) - 1}
@@ -58,21 +61,11 @@ class MneRecording:
         return None if date is None else date.replace(tzinfo=None).isoformat()
 
     def segments(self, rate_hz: float) -> tuple[Segment, ...]:
-        """Return the segments: marked boundaries part them, skipped stretches lie between them."""
-        total = int(self.raw.n_times)
-        bounds = {0, total}
-        skipped: list[tuple[int, int]] = []
-        for onset_s, duration_s, text in _annotations(self.raw):
-            first = min(max(round(onset_s * rate_hz), 0), total)
-            if text.casefold() == _SKIP:
-                skipped.append((first, min(first + round((duration_s or 0.0) * rate_hz), total)))
-                bounds |= set(skipped[-1])
-            elif text.casefold().startswith(_BOUNDARIES):
-                bounds.add(first)
+        """Return the segments: marked boundaries part them, skipped stretches are in none."""
+        starts = accumulate((last - first for first, last in self._spans), initial=0)
         return tuple(
-            Segment(first, last - first, first / rate_hz)
-            for first, last in pairwise(sorted(bounds))
-            if not any(begin <= first < end for begin, end in skipped)
+            Segment(start, last - first, first / rate_hz)
+            for start, (first, last) in zip(starts, self._spans, strict=False)
         )
 
     def texts(self) -> Texts:
@@ -84,8 +77,28 @@ class MneRecording:
         by_index = {signal.index: signal for signal in self.signals}
         gains = np.array([by_index[index].gain for index in indices])
         dtype = np.int16 if self.bits == 16 else np.int32
-        for block in _volt_blocks(self.raw, indices):
-            yield np.rint(block / gains[:, None]).astype(dtype).T
+        for first, last in self._spans:
+            for block in _volt_blocks(self.raw, indices, first, last):
+                yield np.rint(block / gains[:, None]).astype(dtype).T
+
+    @cached_property
+    def _spans(self) -> tuple[tuple[int, int], ...]:
+        """(first sample, one after the last) of each stretch without a gap."""
+        total, rate_hz = int(self.raw.n_times), float(self.raw.info["sfreq"])
+        bounds = {0, total}
+        skipped: list[tuple[int, int]] = []
+        for onset_s, duration_s, text in _annotations(self.raw):
+            first = min(max(round(onset_s * rate_hz), 0), total)
+            if text.casefold() == _SKIP:
+                skipped.append((first, min(first + round((duration_s or 0.0) * rate_hz), total)))
+                bounds |= set(skipped[-1])
+            elif text.casefold().startswith(_BOUNDARIES):
+                bounds.add(first)
+        return tuple(
+            (first, last)
+            for first, last in pairwise(sorted(bounds))
+            if not any(begin <= first < end for begin, end in skipped)
+        )
 
 
 def open_other(path: Path) -> MneRecording:
@@ -148,11 +161,11 @@ def _scaled(raw: Any, signals: tuple[Signal, ...]) -> tuple[tuple[Signal, ...], 
     return tuple(scaled.get(signal.index, signal) for signal in signals), bits, notes
 
 
-def _volt_blocks(raw: Any, indices: Sequence[int]) -> Iterator[NDArray[np.float64]]:
+def _volt_blocks(raw: Any, indices: Sequence[int], first: int = 0, last: int | None = None) -> Iterator[Volts]:
     """Yield (signals, samples) in volts."""
-    count = max(1, BLOCK_BYTES // (8 * len(raw.ch_names)))
-    for start in range(0, int(raw.n_times), count):
-        yield raw.get_data(picks=list(indices), start=start, stop=min(start + count, int(raw.n_times)), verbose="error")
+    count, last = max(1, BLOCK_BYTES // (8 * len(raw.ch_names))), int(raw.n_times) if last is None else last
+    for start in range(first, last, count):
+        yield raw.get_data(picks=list(indices), start=start, stop=min(start + count, last), verbose="error")
 
 
 def _annotations(raw: Any) -> list[Text]:
