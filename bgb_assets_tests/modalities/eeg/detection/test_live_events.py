@@ -28,7 +28,7 @@ params_drawn = st.builds(
 levelled = st.lists(st.tuples(st.sampled_from(LEVELS), st.integers(1, 12)), max_size=25)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(levelled, params_drawn, st.sampled_from([1.0, 3.0, 4.0]), st.lists(st.integers(0, 300), max_size=8))
 def test_equals_the_rules_on_the_whole_timeline(levels, params, rate_hz, cuts) -> None:
     timeline = np.asarray([level for level, count in levels for _ in range(count)], dtype=np.float32)
