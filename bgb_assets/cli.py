@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bgb_assets.verbs import beatmap
+from bgb_assets.verbs import beatmap, eeg
 from bgb_assets.verbs.groups import GROUPS
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.add_typer(config_app, name="config")
 for group in (name for name, verbs in GROUPS.items() if verbs.registered_commands):
     app.add_typer(GROUPS[group], name=group)
 app.add_typer(beatmap.app)
+app.add_typer(eeg.app)
 
 ModalityArgument = Annotated[str, typer.Argument(metavar="MODALITY", help="beatmap")]
 OptionalModality = Annotated[str | None, typer.Argument(metavar="[MODALITY]", help="One modality; all where left out.")]

@@ -9,5 +9,6 @@ evaluate = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measur
 inspect = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Say what is in one upload or file.")
 convert = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file in another format.")
 repair = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file again without its faults.")
+score = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Score any tool's output against what is true.")
 
-GROUPS = {"evaluate": evaluate, "inspect": inspect, "convert": convert, "repair": repair}
+GROUPS = {"evaluate": evaluate, "inspect": inspect, "convert": convert, "repair": repair, "score": score}
