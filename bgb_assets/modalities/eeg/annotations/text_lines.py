@@ -63,10 +63,10 @@ def read_lines(path: Path) -> list[Line]:
     Raises:
         BadInput: Not UTF-8, or far too large.
     """
-    if path.stat().st_size > MAX_FILE_BYTES:
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
         raise BadInput(
-            f"{path.name}: {path.stat().st_size} bytes, expected at most {MAX_FILE_BYTES}",
-            "deliver the annotation file",
+            f"{path.name}: got {size} bytes, expected at most {MAX_FILE_BYTES}", "deliver the annotation file itself"
         )
     content = path.read_bytes()
     try:
