@@ -16,8 +16,12 @@ import pyarrow.parquet as pq
 from bgb_assets.modalities.contract import FanIn, PartPlan, StageResult
 from bgb_assets.modalities.eeg.manifest_params import ManifestParams
 from bgb_assets.modalities.eeg.windows.corpus import (
-    MODALITY,
+    INTERVALS_FILE,
+    RECORDINGS_FILE,
     ROWS,
+    SEGMENTS_FILE,
+    WHERE,
+    WINDOWS_FILE,
     Recording,
     channels_of,
     count_windows,
@@ -30,17 +34,13 @@ from bgb_assets.modalities.eeg.windows.corpus import (
     segment_table,
     window_table,
 )
-from bgb_assets.modalities.eeg.windows.note_files import plan_tables, read_intervals, stands_for, write_table
+from bgb_assets.modalities.eeg.windows.note_files import plan_tables, read_intervals, write_table
 from bgb_assets.storage.columns import content_digest
 from bgb_assets.storage.digests import sha256_json
 from bgb_assets.storage.manifest import write_manifest
 from bgb_assets.storage.pins import Decision, read_pins
 from bgb_assets.storage.splits import NONE
 from bgb_assets.storage.tables import write_listing
-
-WHERE = f"{MODALITY}/manifest"
-WINDOWS_FILE, RECORDINGS_FILE = "windows.parquet", "recordings.parquet"
-INTERVALS_FILE, SEGMENTS_FILE = "intervals.parquet", "segments.parquet"
 
 
 def plan(fan_in: FanIn, params: ManifestParams) -> Mapping[str, PartPlan]:
@@ -61,8 +61,8 @@ def run(fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
         ContractError: Notes and features do not fit together.
         ConfigError: A pin file cannot be used.
     """
-    listing = write_listing(out, fan_in.parts, stands_for=stands_for(fan_in.members))
-    intervals = read_intervals(out, fan_in.root, fan_in.members)
+    listing = write_listing(out, fan_in.parts)
+    intervals = read_intervals(out, fan_in.root)
     none = np.zeros((0, 2), np.int64)
     recordings = [read_recording(member, intervals.get(member.key, none), params) for member in fan_in.members]
     require_one_patient_each(recordings)

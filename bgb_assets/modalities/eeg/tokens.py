@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.contract import FanIn, StageResult
-from bgb_assets.modalities.eeg.manifest import INTERVALS_FILE, SEGMENTS_FILE, WINDOWS_FILE
-from bgb_assets.modalities.eeg.windows.index import INTERVALS, SEGMENTS, WindowIndex
+from bgb_assets.modalities.eeg.windows.corpus import INTERVALS_FILE, SEGMENTS_FILE, WINDOWS_FILE
+from bgb_assets.modalities.eeg.windows.index import INTERVALS, SEGMENTS
 from bgb_assets.storage.columns import as_numpy, from_numpy
 from bgb_assets.storage.manifest import read_counts, read_rows
 from bgb_assets.storage.shards import NO_SHARD, OFFSETS_SUFFIX, SAMPLE_FIELDS, Source, write_arrays, write_index
@@ -59,16 +59,6 @@ def run(fan_in: FanIn, params: None, out: Path) -> StageResult:
         metadata={"recordings": rows.num_rows, "samples": windows.num_rows, "windows": manifest["windows"]},
         warnings=() if windows.num_rows else ("the manifest has no window: there is nothing to train on",),
     )
-
-
-def audit_signals(directory: Path, root: Path) -> list[str]:
-    """Return the signal files whose size is not what the index says, and the seizures beyond a recording's end."""
-    index, problems = WindowIndex(root, directory), []
-    for number, (path, expected) in enumerate(index.signals.sizes()):
-        found = path.stat().st_size if path.is_file() else None
-        if found != expected:
-            problems.append(f"{index.keys[number]}: {path.name} has {found} bytes, the index says {expected}")
-    return problems
 
 
 def _read(path: Path) -> pa.Table:

@@ -1,6 +1,6 @@
 """All recordings of a corpus and their windows: the rows of the manifest and its numeric tables.
 
-Belongs here: joining what raw, cache, features and notes say of a recording; splits by patient; exact counts. Does not
+Belongs here: joining what cache, features and notes say of a recording; splits by patient; exact counts. Does not
 belong here: the files (`manifest`), the arithmetic (`windows`).
 """
 
@@ -32,6 +32,9 @@ from bgb_assets.storage.pins import Decision, Pins, decide
 from bgb_assets.storage.splits import NONE, SPLIT_NAMES, TEST, TRAIN, VAL, fold_of, leaks, split_code
 
 MODALITY = "eeg"
+WHERE = f"{MODALITY}/manifest"
+WINDOWS_FILE, RECORDINGS_FILE = "windows.parquet", "recordings.parquet"
+INTERVALS_FILE, SEGMENTS_FILE = "intervals.parquet", "segments.parquet"
 SIGNAL_FILE = "signal.i16"
 FEATURES_FILE = "features.json"
 UNLABELLED = "unlabelled"
@@ -41,11 +44,14 @@ ROWS = rows_schema(
     {
         "visit": pa.string(),
         "duration_s": pa.float64(),
+        "disagreement_s": pa.float64(),
         "features": pa.string(),
         "digest": pa.string(),
         "samples": pa.int64(),
         "scale": pa.float32(),
         "channel_state": pa.list_(pa.int8()),
+        "clipped_share": pa.float64(),
+        "flat_share": pa.float64(),
         "seizures": pa.int32(),
         "ictal_samples": pa.int64(),
         "first_window": pa.int64(),
@@ -100,16 +106,20 @@ def read_recording(member: Member, intervals: NDArray[np.int64], params: Manifes
     """Return what the entries of one upload say, and its windows.
 
     Raises:
-        ContractError: Segments and intervals do not fit together.
+        ContractError: Notes and features do not fit together.
     """
-    raw, features = member.entries["raw"].metadata, member.entries["features"]
-    held = json.loads((features.directory / FEATURES_FILE).read_bytes())
+    said = member.entries["notes"].metadata
+    held = json.loads((member.entries["features"].directory / FEATURES_FILE).read_bytes())
     segments = segments_of(held["segments"])
+    if said["samples"] != segments[:, 1].sum():
+        raise ContractError(
+            f"{WHERE} {member.key!r}: notes count {said['samples']} samples, features {segments[:, 1].sum()}"
+        )
     return Recording(
         member=member,
-        patient=raw["patient"] or member.key,
-        own_split=NONE if raw["split"] is None else split_code(raw["split"]),
-        labelled=raw.get("labelled") != INFERENCE_ONLY,
+        patient=said["patient"] or member.key,
+        own_split=NONE if said["split"] is None else split_code(said["split"]),
+        labelled=said["labelled"] != INFERENCE_ONLY,
         features=held,
         segments=segments,
         onsets_s=np.array([row[2] for row in held["segments"]], np.float64),
@@ -129,14 +139,14 @@ def require_one_patient_each(recordings: Sequence[Recording]) -> None:
         other = first.setdefault(one.member.entries["cache"].facets["signal"], one)
         if other.patient != one.patient:
             raise BadInput(
-                f"eeg/manifest: recordings {other.key!r} and {one.key!r} hold the same signal, but patients "
+                f"{WHERE}: recordings {other.key!r} and {one.key!r} hold the same signal, but patients "
                 f"{other.patient!r} and {one.patient!r} differ",
                 "remove one of them, or name both after one patient",
             )
     torn = leaks((one.patient for one in recordings), (one.own_split for one in recordings))
     for patient, splits in torn.items():
         raise BadInput(
-            f"eeg/manifest: patient {patient!r} is in {' and '.join(SPLIT_NAMES[code] for code in splits)}",
+            f"{WHERE}: patient {patient!r} is in {' and '.join(SPLIT_NAMES[code] for code in splits)}",
             "move all recordings of one patient into one split",
         )
 
@@ -237,7 +247,7 @@ def channels_of(recordings: Sequence[Recording]) -> list[str]:
     """
     found = {tuple(one.features["channels"]) for one in recordings}
     if len(found) > 1:
-        raise ContractError(f"eeg/manifest: all features must have one montage, got {sorted(found)!r}")
+        raise ContractError(f"{WHERE}: all features must have one montage, got {sorted(found)!r}")
     return list(next(iter(found), ()))
 
 
@@ -254,7 +264,7 @@ def _windows(key: str, segments: Segments, intervals: NDArray[np.int64], params:
     try:
         return windows_of(segments, intervals, params)
     except ContractError as error:
-        raise ContractError(f"eeg/manifest {key!r}: {error}") from error
+        raise ContractError(f"{WHERE} {key!r}: {error}") from error
 
 
 def _reason(one: Recording, conflict: bool) -> str:
@@ -264,16 +274,14 @@ def _reason(one: Recording, conflict: bool) -> str:
 
 
 def _own_columns(one: Recording) -> Mapping[str, Any]:
-    raw, features = one.member.entries["raw"].metadata, one.member.entries["features"]
+    said, features = one.member.entries["notes"].metadata, one.member.entries["features"]
     return {
         "entry": features.location,
-        "visit": raw.get("visit"),
-        "duration_s": raw.get("duration_s"),
+        **{name: said[name] for name in ("visit", "duration_s", "disagreement_s")},
         "features": f"{features.location}/{SIGNAL_FILE}",
         "digest": features.facets["signal"],
         "samples": int(one.segments[:, 1].sum()),
-        "scale": one.features["scale"],
-        "channel_state": one.features["channel_state"],
+        **{name: one.features[name] for name in ("scale", "channel_state", "clipped_share", "flat_share")},
         "seizures": len(one.intervals),
         "ictal_samples": int((one.intervals[:, 1] - one.intervals[:, 0]).sum()),
     }

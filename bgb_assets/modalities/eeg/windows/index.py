@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bgb_assets.loading.dataset import SPLITS
 from bgb_assets.loading.mapped import MappedArray
 from bgb_assets.modalities.eeg.manifest_params import STEP_SAMPLES
 from bgb_assets.modalities.eeg.windows.signal_files import SignalFiles
 from bgb_assets.modalities.eeg.windows.windows import positives_by_step
 from bgb_assets.runtime.errors import StoreError, UsageError
 from bgb_assets.storage.shards import INDEX_FILE, OFFSETS_SUFFIX, read_listing
+from bgb_assets.storage.splits import SPLIT_CODES
 
 Arrays: TypeAlias = dict[str, NDArray[np.generic]]
 
@@ -108,9 +108,9 @@ class WindowIndex:
         Raises:
             UsageError: There is no such split.
         """
-        if name not in SPLITS:
-            raise UsageError(f"split must be one of {tuple(SPLITS)!r}, got {name!r}")
-        chosen: NDArray[np.bool_] = self.split == SPLITS[name]
+        if name not in SPLIT_CODES:
+            raise UsageError(f"split must be one of {tuple(SPLIT_CODES)!r}, got {name!r}")
+        chosen: NDArray[np.bool_] = self.split == SPLIT_CODES[name]
         return chosen
 
     def intervals(self, recording: int) -> NDArray[np.int64]:

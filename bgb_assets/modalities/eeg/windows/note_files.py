@@ -4,7 +4,7 @@ Belongs here: which recordings share a table file, and writing one. Does not bel
 (`storage.tables`), what the columns mean (`notes`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.contract import Member, PartPlan, StageResult
+from bgb_assets.modalities.eeg.annotations.schemas import TABLES
 from bgb_assets.modalities.eeg.manifest_params import ManifestParams
 from bgb_assets.storage.compaction import Weighted
 from bgb_assets.storage.table_reader import Tables
@@ -24,13 +25,12 @@ _ENDS = ("start_sample", "stop_sample")
 
 
 def plan_tables(members: Sequence[Member], params: ManifestParams) -> Mapping[str, PartPlan]:
-    """Name the table files and the recordings in each; recordings with equal notes are written once."""
-    others = stands_for(members)
+    """Name the table files and the recordings in each."""
     weighted: dict[str, list[Weighted]] = {}
     for member in members:
-        if member.key not in others:
-            for table, path in _tables(member):
-                weighted.setdefault(table, []).append(Weighted(member.key, _content(member), path.stat().st_size))
+        content = member.entries["notes"].facets["notes"]
+        for path in member.entries["notes"].directory.glob("*.parquet"):
+            weighted.setdefault(path.stem, []).append(Weighted(member.key, content, path.stat().st_size))
     return {
         name: PartPlan(
             facets={"members": group.digest},
@@ -42,21 +42,20 @@ def plan_tables(members: Sequence[Member], params: ManifestParams) -> Mapping[st
 
 
 def write_table(name: str, members: Sequence[Member], out: Path, rows_per_group: int) -> StageResult:
-    """Write one table file with the rows of its members."""
+    """Write one table file: the rows of its members, each with the recording it belongs to."""
     table = table_of(name)
-    schema = _schema(members[0], table)
+    schema = compacted_schemas()[table]
     rows = ((member.key, _rows(member, table, schema)) for member in members)
     return StageResult(metadata=asdict(write_part(out, table, schema, rows, rows_per_group)))
 
 
-def stands_for(members: Sequence[Member]) -> dict[str, str]:
-    """Return upload -> the first upload with equal notes, for every upload but those first ones."""
-    first: dict[str, str] = {}
-    found = {member.key: first.setdefault(_content(member), member.key) for member in members}
-    return {key: other for key, other in found.items() if key != other}
+def compacted_schemas() -> dict[str, pa.Schema]:
+    """Return the schemas of the compacted tables: those of the entries, with `recording` before them."""
+    named = pa.field("recording", pa.string())
+    return {table: pa.schema([named, *schema]) for table, schema in TABLES.items()}
 
 
-def read_intervals(directory: Path, root: Path, members: Sequence[Member]) -> dict[str, NDArray[np.int64]]:
+def read_intervals(directory: Path, root: Path) -> dict[str, NDArray[np.int64]]:
     """Return upload -> its seizures in samples, (k, 2), from the table files that a manifest lists.
 
     Recordings without seizures are left out.
@@ -65,27 +64,11 @@ def read_intervals(directory: Path, root: Path, members: Sequence[Member]) -> di
         if INTERVALS not in tables.names:
             return {}
         grouped = tables.grouped(INTERVALS, list(_ENDS))
-    starts, stops = (np.asarray(grouped.columns[name]) for name in _ENDS)
-    pairs = np.stack([starts, stops], axis=1).astype(np.int64)
+    pairs = np.stack([np.asarray(grouped.columns[name]) for name in _ENDS], axis=1).astype(np.int64)
     bounds = grouped.offsets.tolist()
-    held = {key: pairs[bounds[i] : bounds[i + 1]] for i, key in enumerate(grouped.uploads)}
-    others = stands_for(members)
-    keys = [(member.key, others.get(member.key, member.key)) for member in members]
-    return {key: held[other] for key, other in keys if other in held}
-
-
-def _content(member: Member) -> str:
-    return member.entries["notes"].facets["notes"]
-
-
-def _tables(member: Member) -> Iterator[tuple[str, Path]]:
-    return ((path.stem, path) for path in sorted(member.entries["notes"].directory.glob("*.parquet")))
-
-
-def _schema(member: Member, table: str) -> pa.Schema:
-    return pq.read_schema(member.entries["notes"].directory / f"{table}.parquet").remove_metadata()
+    return {key: pairs[bounds[i] : bounds[i + 1]] for i, key in enumerate(grouped.uploads)}
 
 
 def _rows(member: Member, table: str, schema: pa.Schema) -> pa.Table:
     with pq.ParquetFile(member.entries["notes"].directory / f"{table}.parquet") as file:
-        return conform(file.read(use_threads=False), schema)
+        return conform(file.read(use_threads=False), schema, {"recording": member.key})

@@ -9,7 +9,7 @@ Belongs here: bytes of files of known length. Does not belong here: which pieces
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,6 @@ class SignalFiles:
                     "run `bgb cache verify`"
                 )
             left, offset = left[count:], offset + count
-
-    def sizes(self) -> Iterator[tuple[Path, int]]:
-        """Yield each file and the bytes it should have."""
-        for path, (samples, channels) in zip(self._paths, self._shapes, strict=True):
-            yield path, samples * channels * np.dtype(np.int16).itemsize
 
     def close(self) -> None:
         """Close all files; the next read opens them again."""
