@@ -65,15 +65,17 @@ def choose(signals: Sequence[Signal]) -> Choice:
     """
     left_out: dict[int, str] = {}
     warnings: list[str] = []
-    meanings = _meanings(signals)
+    parsed = {position: parse_label(signal.label) for position, signal in enumerate(signals)}
+    reference = _shared_reference(parsed.values())
+    meanings = {position: _against(meaning, reference) for position, meaning in parsed.items()}
     usable = _usable(signals, meanings, left_out, warnings)
     kind = _kind(usable.values())
     taken = _taken(kind, signals, usable, left_out, warnings)
-    reference = _shared_reference(meanings.values()) if kind == REFERENTIAL else None
+    reference = reference if kind == REFERENTIAL and reference in CANONICAL else None
     if unitless := [channel.signal.label for channel in taken.values() if not channel.signal.unit.strip()]:
         warnings.append(f"no unit, read as uV: {', '.join(map(repr, unitless))}")
     # The reference's own signal is known without being recorded.
-    known = {name for key in taken for name in key} | ({reference} & set(CANONICAL) if reference else set())
+    known = {name for key in taken for name in key} | ({reference} if reference else set())
     if len(known) < MIN_ELECTRODES:
         raise _too_few(known, signals, left_out)
     channels = tuple(taken[key] for key in sorted(taken, key=_montage_order))
@@ -81,27 +83,22 @@ def choose(signals: Sequence[Signal]) -> Choice:
     return Choice(
         kind=kind,
         channels=channels,
-        reference=reference if reference in CANONICAL and (reference,) not in taken else None,
+        reference=None if reference is None or (reference,) in taken else reference,
         rate_hz=max(rates, key=lambda rate: (rates[rate], rate)),
         not_used=tuple((signals[position].label, why) for position, why in sorted(left_out.items())),
         warnings=tuple(warnings),
     )
 
 
-def _meanings(signals: Sequence[Signal]) -> dict[int, Meaning]:
-    """Return position -> meaning; with one reference written out in many labels, pairs become electrodes."""
-    meanings = {position: parse_label(signal.label) for position, signal in enumerate(signals)}
-    reference = _shared_reference(meanings.values())
-    return {position: _against(meaning, reference) for position, meaning in meanings.items()}
-
-
 def _shared_reference(meanings: Iterable[Meaning]) -> str | None:
+    """Return the second electrode of so many pairs that they are no pairs but a recording against it."""
     seconds = Counter(meaning.second.casefold() for meaning in meanings if isinstance(meaning, Pair))
     folded = next((second for second, n in seconds.most_common(1) if n >= _SAME_REFERENCE), None)
     return next((name for name in CANONICAL if name.casefold() == folded), folded)
 
 
 def _against(meaning: Meaning, reference: str | None) -> Meaning:
+    """Return a pair with the shared reference as the electrode that it is."""
     if not isinstance(meaning, Pair) or reference is None or meaning.second.casefold() != reference.casefold():
         return meaning
     return Electrode(meaning.first) if meaning.first in CANONICAL else Unused("none of the 19 electrodes")
