@@ -5,7 +5,7 @@ Belongs here: the types, their JSON, and the seizure time they say. Does not bel
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,13 +67,19 @@ class Annotations:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values, without the warnings."""
-        found = asdict(self)
-        del found["warnings"]
-        for source in found["sources"]:
-            for event in source["events"]:
-                event["channels"] = list(event["channels"])
-            source["events"] = list(source["events"])
-        return found | {"sources": list(found["sources"])}
+        return {
+            "sources": [
+                {
+                    "source": source.source,
+                    "events": [vars(event) | {"channels": [*event.channels]} for event in source.events],
+                }
+                for source in self.sources
+            ],
+            "trusted": self.trusted,
+            "duration_s": self.duration_s,
+            "disagreement_s": self.disagreement_s,
+            "labelled": self.labelled,
+        }
 
     @property
     def trusted_events(self) -> tuple[Event, ...]:

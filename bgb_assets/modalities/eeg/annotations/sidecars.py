@@ -24,6 +24,8 @@ from bgb_assets.runtime.errors import BadInput, ConfigError
 TOLERANCE_S = 1.0
 """By so much may an event or a stated duration miss the recording's end, and two label files disagree."""
 
+_MOST_WARNINGS = 3
+
 UNLABELLED = ("quarantine", "background", "inference_only")
 TRUST = ("labels", "signal")
 
@@ -182,12 +184,19 @@ def _against_signal(found: _Read, duration_s: float, trust: str) -> list[str]:
             f"{problems[0]}, expected at most {TOLERANCE_S:.12g} s of difference",
             "deliver the label file of this recording, or set trust: signal to clip what lies outside",
         )
+    told = _shortened([f"{problem}; what lies outside is clipped" for problem in problems])
     odd = [
         f"{_described(found, event)} stops before it starts; it is no seizure and stays as written"
         for event in found.parsed.events
         if event.offset_s < event.onset_s
     ]
-    return [f"{problem}; what lies outside is clipped" for problem in problems] + odd
+    return told + _shortened(odd)
+
+
+def _shortened(sentences: list[str]) -> list[str]:
+    """Return the first few: a file with a row per channel says the same thing twenty times."""
+    more = len(sentences) - _MOST_WARNINGS
+    return [*sentences[:_MOST_WARNINGS], f"{more} more of that kind"] if more > 0 else sentences
 
 
 def _described(found: _Read, event: Event) -> str:

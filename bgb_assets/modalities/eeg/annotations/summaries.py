@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bgb_assets.modalities.eeg.annotations.events import Event
 from bgb_assets.modalities.eeg.annotations.labels import SEIZURE
@@ -70,7 +70,7 @@ def read_summary(path: Path, recording_file: str) -> Parsed | None:
         named = _FILE.fullmatch(line.text.strip())
         if named:
             _check_complete(block)
-            block = _Block(named["name"].strip(), line) if named["name"].strip() == recording_file else None
+            block = _Block(named["name"].strip(), line) if _is_same(named["name"].strip(), recording_file) else None
             if block and found:
                 raise line.bad(block.name, "one block for each recording", "take one of the blocks away")
             found = block or found
@@ -78,6 +78,11 @@ def read_summary(path: Path, recording_file: str) -> Parsed | None:
             _read_summary_line(block, line)
     _check_complete(block)
     return Parsed(tuple(found.events)) if found else None
+
+
+def _is_same(listed: str, recording_file: str) -> bool:
+    """Say whether a listed name is that of the recording, also where it was converted from EDF meanwhile."""
+    return listed == recording_file or listed.removesuffix(".edf") == PurePosixPath(recording_file).stem
 
 
 def _read_summary_line(block: _Block, line: Line) -> None:
@@ -164,7 +169,7 @@ class _ClockReader:
     def _turn_to(self, line: Line, name: str) -> None:
         self.finish()
         self.registration_s = self.registration_s if self.block else None
-        self.block = line if name == self.recording_file else None
+        self.block = line if _is_same(name, self.recording_file) else None
         self.seizures = 0
 
     def _check_ended(self) -> None:

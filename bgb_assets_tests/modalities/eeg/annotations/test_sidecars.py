@@ -152,6 +152,13 @@ def test_an_event_beyond_the_recording_is_refused_unless_the_signal_is_trusted(t
     assert all(0 <= start < stop <= DURATION_S for start, stop in found.seizures_s())
 
 
+def test_what_every_row_says_is_told_three_times(tmp_path):
+    csv_bi(tmp_path, *(csv_event(1270, 1300) for _ in range(22)))
+    warnings = read(tmp_path, Params(trust="signal")).warnings
+    assert len(warnings) == 4
+    assert warnings[-1] == "19 more of that kind"
+
+
 def test_a_second_of_overhang_is_clipped_without_a_word(tmp_path):
     csv_bi(tmp_path, csv_event(-1, 3), csv_event(1270, 1276))
     found = read(tmp_path)

@@ -128,6 +128,12 @@ def test_a_list_that_does_not_parse_is_refused(tmp_path, name, old, new, message
         seizure_list(tmp_path, name, LIST.replace(old, new))
 
 
+def test_a_recording_converted_from_edf_keeps_its_labels(tmp_path):
+    assert summary(tmp_path, "chb01_03.vhdr") == [(2996.0, 3036.0, 16)]
+    assert seizure_list(tmp_path, "PN00-1.bdf") == [(1143.0, 1213.0, 5)]
+    assert summary(tmp_path, "chb01_0.edf") is None
+
+
 def test_both_say_which_recordings_they_name(tmp_path):
     path = write(tmp_path / "chb01-summary.txt", SUMMARY.split("\n"))
     assert recordings_named(path) == {"chb01_01.edf", "chb01_03.edf", "chb01_16+.edf"}
