@@ -29,8 +29,9 @@ from bgb_assets.modalities.eeg.signal.normalisation import (
     quantise,
 )
 from bgb_assets.modalities.eeg.signal.params import FeatureParams
-from bgb_assets.modalities.eeg.signal.processing import Plan, plan_processing, process
-from bgb_assets.modalities.eeg.signal.quality import ChannelQuality, seconds_by_channel
+from bgb_assets.modalities.eeg.signal.processing import Plan, Seen, plan_processing, process
+from bgb_assets.modalities.eeg.signal.quality import seconds_by_channel
+from bgb_assets.modalities.eeg.signal.resampling import rate_change
 from bgb_assets.modalities.eeg.signal.stored import StoredRecording, open_stored
 from bgb_assets.runtime import monitoring
 
@@ -55,9 +56,9 @@ def run(inputs: Mapping[str, Path], params: FeatureParams, out: Path) -> StageRe
     plan = plan_processing(stored, params)
     with tempfile.TemporaryFile(dir=out) as file:
         scratch = _scratch(file, (len(plan.montage.names), plan.samples))
-        quality = process(stored, plan, params, scratch)
+        seen = process(stored, plan, params, scratch)
         normaliser, clipped = _write(out / SIGNAL_FILE, scratch, params)
-    described = _described(stored, plan, params, quality, normaliser, clipped)
+    described = _described(stored, plan, params, seen, normaliser, clipped)
     text = json.dumps(described, indent=1, sort_keys=True) + "\n"
     (out / FEATURES_FILE).write_text(text, encoding="utf-8")
     kept = ("n", "channel_state", "clipped_share", "flat_share")
@@ -112,13 +113,12 @@ def _described(
     stored: StoredRecording,
     plan: Plan,
     params: FeatureParams,
-    quality: ChannelQuality,
+    seen: Seen,
     normaliser: Normaliser,
     clipped: int,
 ) -> dict[str, Any]:
-    montage, seconds = plan.montage, len(stored.integers) / stored.rate_hz
+    montage = plan.montage
     present = sum(state != ABSENT for state in montage.states)
-    flat_s, saturated_s = quality.flat_s(), quality.saturated_s()
     return {
         "n": plan.samples,
         "rate_hz": RATE_HZ,
@@ -130,33 +130,32 @@ def _described(
         "std": normaliser.std.tolist(),
         "band_hz": list(plan.band_hz),
         "notched_hz": list(plan.notched_hz),
-        "flat_s": seconds_by_channel(montage.names, stored.names, flat_s),
-        "saturated_s": seconds_by_channel(montage.names, stored.names, saturated_s),
-        "flat_share": sum(flat_s) / (len(flat_s) * seconds),
+        "flat_s": seconds_by_channel(montage.names, stored.names, seen.flat_s),
+        "saturated_s": seconds_by_channel(montage.names, stored.names, seen.saturated_s),
+        "flat_share": sum(seen.flat_s) / (len(seen.flat_s) * stored.seconds),
         "clipped_share": clipped / (plan.samples * present),
-        "warnings": list(_warnings(stored, plan, params, flat_s, saturated_s)),
+        "warnings": list(_warnings(stored, plan, params, seen)),
     }
 
 
-def _warnings(
-    stored: StoredRecording, plan: Plan, params: FeatureParams, flat_s: list[float], saturated_s: list[float]
-) -> Iterator[str]:
+def _warnings(stored: StoredRecording, plan: Plan, params: FeatureParams, seen: Seen) -> Iterator[str]:
     """Yield what a person should know of the signal."""
     asked_hz, used_hz = params.bandpass_hz[1], plan.band_hz[1]
     if used_hz < asked_hz:
-        yield f"the band ends at {used_hz:g} Hz, not at {asked_hz:g} Hz: the recording has {stored.rate_hz:g} Hz"
-    if plan.change.error:
-        change, error = f"{plan.change.up}/{plan.change.down}", plan.change.error
-        lost = f"{error * plan.samples:.2f} samples in all"
-        yield f"{stored.rate_hz!r} Hz is resampled by {change}, off by {error:.1e}: {lost}"
+        rates = ", ".join(f"{group.rate_hz:g}" for group in stored.groups)
+        yield f"the band ends at {used_hz:g} Hz, not at {asked_hz:g} Hz: the recording has {rates} Hz"
+    for group in stored.groups:
+        change = rate_change(group.rate_hz)
+        if change.error:
+            lost = f"{change.error * plan.samples:.2f} samples in all"
+            yield f"{group.rate_hz!r} Hz is resampled by {change.up}/{change.down}, off by {change.error:.1e}: {lost}"
     states = dict(zip(plan.montage.names, plan.montage.states, strict=True))
     if absent := [name for name, state in states.items() if state == ABSENT]:
         yield f"absent, zero and masked: {', '.join(absent)}"
     if filled := [name for name, state in states.items() if state == INTERPOLATED]:
         yield f"absent, filled by spherical splines: {', '.join(filled)}"
-    seconds = len(stored.integers) / stored.rate_hz
-    for what, values in (("flat", flat_s), ("saturated", saturated_s)):
-        shares = zip(stored.names, (value / seconds for value in values), strict=True)
+    for what, values in (("flat", seen.flat_s), ("saturated", seen.saturated_s)):
+        shares = zip(stored.names, (value / stored.seconds for value in values), strict=True)
         if bad := [f"{name} {share:.0%}" for name, share in shares if share > _BAD_SHARE]:
             yield f"{what} for more than {_BAD_SHARE:.0%} of the time: {', '.join(bad)}"
 

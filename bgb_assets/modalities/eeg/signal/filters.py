@@ -79,22 +79,24 @@ def filter_both_ways(samples: Floats, coefficients: Floats) -> None:
     """Filter one channel forth and back in place: no shift in time, twice the attenuation.
 
     The values are those of `scipy.signal.sosfiltfilt`, ends extended by their odd mirror image, with a few blocks of
-    memory beside the samples. A channel too short for scipy's extension gets as much of it as there is.
+    memory beside the samples. A channel too short for scipy's extension gets as much of it as there is,
+    a single sample is a constant.
     """
     from scipy import signal
 
-    if not len(samples):
+    if len(samples) < 2:
+        samples[:] = 0.0
         return
     reach = min(_extension(coefficients), len(samples) - 1)
     before = 2 * samples[0] - samples[reach:0:-1]
     after = 2 * samples[-1] - samples[-2 : -reach - 2 : -1]
     steady = signal.sosfilt_zi(coefficients)
-    state = steady * (before[0] if reach else samples[0])
+    state = steady * before[0]
     _, state = signal.sosfilt(coefficients, before, zi=state)
     for piece in _pieces(samples):
         piece[:], state = signal.sosfilt(coefficients, piece, zi=state)
     after, _ = signal.sosfilt(coefficients, after, zi=state)
-    state = steady * (after[-1] if reach else samples[-1])
+    state = steady * after[-1]
     _, state = signal.sosfilt(coefficients, after[::-1], zi=state)
     for piece in _pieces(samples[::-1]):
         piece[:], state = signal.sosfilt(coefficients, piece, zi=state)

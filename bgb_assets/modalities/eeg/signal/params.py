@@ -46,6 +46,8 @@ class FeatureParams:
             raise ConfigError(f"notch_hz must be positive, 'auto' or 'none', got {self.notch_hz!r}")
         if self.clip <= 0:
             raise ConfigError(f"clip must be positive, got {self.clip!r}")
+        if self.max_interpolated < 0:
+            raise ConfigError(f"max_interpolated must be 0 or more, got {self.max_interpolated!r}")
 
     @property
     def step(self) -> float:

@@ -55,12 +55,13 @@ class PolyphaseResampler:
     """A resampler that goes on where the last block ended; any cut into blocks gives the same bits.
 
     What `scipy.signal.resample_poly` does, in blocks: the low-pass is centred, so each sample waits for ten of the
-    slower rate's samples after it. Beyond the ends the signal is taken to lie on a line through its first sample.
+    slower rate's samples after it. Beyond the ends the signal is taken to lie on a line through its first sample; that
+    line is taken away before and added after, so that the filter's ripple does not show on it.
 
     Args:
         change: The fraction.
         slope: (channels,) rise of that line per sample in, where the end of the signal is known: from the first to
-            the last sample this is scipy's `padtype="line"`. None for a level line.
+            the last sample this is scipy's `padtype="line"`, but for that ripple (5e-4 of the line). None for a level line.
     """
 
     def __init__(self, change: RateChange, slope: Floats | None = None) -> None:
