@@ -36,8 +36,8 @@ Volts = NDArray[np.float64]
 
 _VOLT = 107  # FIFF_UNIT_V
 _PEAK = {16: (1 << 15) - 1, 32: (1 << 31) - 1}
-_WHOLE = 1e-3
-"""A volt value is a whole multiple of the resolution if it is off by less than this share of it."""
+_WHOLE = 1e-6
+"""Volts are whole multiples of the resolution if none is off by more than this share of it, or of a smaller peak."""
 
 _BOUNDARIES = ("boundary", "new segment/")
 _SKIP = "bad_acq_skip"
@@ -142,23 +142,34 @@ def _signal(raw: Any, index: int) -> Signal:
 def _scaled(raw: Any, signals: tuple[Signal, ...]) -> tuple[tuple[Signal, ...], int, tuple[str, ...]]:
     """Return the signals with gains that make integers of their volts, the bits these take, and what was done."""
     volts = [signal.index for signal in signals if signal.problem is None]
+    if not volts:
+        return signals, 16, ()
     gains = np.array([signals[index].gain or 1.0 for index in volts])
-    peaks, off = np.zeros(len(volts)), np.zeros(len(volts))
-    for block in _volt_blocks(raw, volts) if volts else ():
-        if not np.isfinite(block).all():
-            raise BadInput("it holds values that are not finite", _REMEDY)
-        steps = block / gains[:, None]
-        np.maximum(peaks, np.abs(block).max(axis=1), out=peaks)
-        np.maximum(off, np.abs(steps - np.rint(steps)).max(axis=1), out=off)
-    whole = (off < _WHOLE) & (peaks / np.abs(gains) <= _PEAK[32])
-    bits = 16 if len(volts) and bool((whole & (peaks / np.abs(gains) <= _PEAK[16])).all()) else 32
-    steps_v = np.where(whole, gains, np.where(peaks > 0.0, peaks, 1.0) / _PEAK[32])
+    low, high, off = _extremes(raw, volts, gains)
+    peaks = np.maximum(-low, high)
+    # A float file states a step of 1 V, of which every sample is nearly none.
+    whole = (off <= _WHOLE * np.minimum(peaks, 1.0)) & (peaks <= _PEAK[32])
+    small = (np.rint(low) >= -_PEAK[16] - 1) & (np.rint(high) <= _PEAK[16])
+    steps_v = np.where(whole, gains, np.where(peaks > 0.0, peaks * np.abs(gains), 1.0) / _PEAK[32])
     scaled = {index: replace(signals[index], gain=float(step)) for index, step in zip(volts, steps_v, strict=True)}
     notes: tuple[str, ...] = ()
     if not whole.all():
         coarsest_uv = float(steps_v[~whole].max()) * 1e6
         notes = (f"samples that are no integers are kept in steps of at most {coarsest_uv:.3g} uV",)
+    bits = 16 if bool((whole & small).all()) else 32
     return tuple(scaled.get(signal.index, signal) for signal in signals), bits, notes
+
+
+def _extremes(raw: Any, indices: Sequence[int], gains: Volts) -> tuple[Volts, Volts, Volts]:
+    """Return each signal's least and greatest value in steps, and the most that a value is off a whole step."""
+    low, high, off = np.zeros(len(indices)), np.zeros(len(indices)), np.zeros(len(indices))
+    for block in _volt_blocks(raw, indices):
+        if not np.isfinite(block).all():
+            raise BadInput("it holds values that are not finite", _REMEDY)
+        steps = block / gains[:, None]
+        low, high = np.minimum(low, steps.min(axis=1)), np.maximum(high, steps.max(axis=1))
+        off = np.maximum(off, np.abs(steps - np.rint(steps)).max(axis=1))
+    return low, high, off
 
 
 def _volt_blocks(raw: Any, indices: Sequence[int], first: int = 0, last: int | None = None) -> Iterator[Volts]:

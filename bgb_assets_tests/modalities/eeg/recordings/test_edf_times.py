@@ -54,5 +54,5 @@ def test_runs_hold_every_record_once_and_start_when_it_does(gaps, first, jitter)
 
 
 def test_a_record_before_the_end_of_the_last_is_refused():
-    with pytest.raises(BadInput, match="record 2 begins at 1.5 s, before the one before it ends at 2 s"):
+    with pytest.raises(BadInput, match=r"record 2 begins at 1\.5 s, before the one before it ends at 2 s"):
         runs_of([0, 1, 1.5], 1.0, 0.002)
