@@ -22,6 +22,7 @@ from bgb_assets.engine.walk import call, declared_files, make_record, part_ident
 from bgb_assets.modalities.contract import FanIn, Stage, iterate_reads, matches
 from bgb_assets.runtime.errors import StoreError, UsageError
 from bgb_assets.runtime.imports import resolve
+from bgb_assets.runtime.settings import FORCE_VARIABLE, rebuild_asked
 from bgb_assets.storage.atomic import sweep
 from bgb_assets.storage.digests import as_plain, sha256_json
 from bgb_assets.storage.found_groups import append_found, has_found
@@ -93,17 +94,22 @@ class FanInRun:
         name = f"{self.stage.name}/{self.chain.modality.name}"
         return IdentityParts(name, self.stage.code_version, self._params(), facets)
 
-    def run(self, *, force: bool = False) -> StageOutcome:
+    def run(self, *, force: bool = False, why: str = "it was asked for") -> StageOutcome:
         """Bring the stage up to date and point its head at the entry.
+
+        Args:
+            force: Make it again although there is an entry, as `BGB_FORCE=1` and `BGB_FORCE_<STAGE>_REBUILD=1` do.
+            why: Who forces it, for the outcome's metadata.
 
         Raises:
             ResourceError: The machine failed; parts that were committed stay.
         """
         check_free_space(self.chain.settings, self.chain.limits)
         sweep(self.chain.store.layout.temporary)
-        force = force or self.chain.settings.force
+        forced = why if force else rebuild_asked(self.stage.name)
+        forced = forced or (f"{FORCE_VARIABLE} is set" if self.chain.settings.force else "")
         with in_use(self.chain.store), machine_errors_named(f"{self.chain.modality.name}/{self.stage.name}"):
-            return self._run(force=force)
+            return _said(self._run(force=bool(forced)), forced)
 
     def _run(self, *, force: bool) -> StageOutcome:
         started = time.perf_counter()
@@ -254,6 +260,14 @@ class FanInRun:
         rows = [(item, self.chain.store.signature(item)) for item in (record, *self._parts_made)]
         self.chain.catalog.put_many([(item, signature) for item, signature in rows if signature is not None])
         self.chain.catalog.touch_many([record.identity])
+
+
+def _said(outcome: StageOutcome, forced: str) -> StageOutcome:
+    """Return the outcome with the reason why it was made again: a variable that was left set must show."""
+    if not forced:
+        return outcome
+    warnings = (*outcome.warnings, f"{outcome.stage} was made again although nothing had to change: {forced}")
+    return dataclasses.replace(outcome, metadata={**outcome.metadata, "forced": forced}, warnings=warnings)
 
 
 def head_name(stage: str, variant: str) -> str:

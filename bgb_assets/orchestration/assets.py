@@ -80,7 +80,9 @@ def _fan_in_asset(modality: Modality, stage: Stage, settings: Settings) -> dg.As
     def fan_in(context: dg.AssetExecutionContext, chain: ChainResource) -> Iterator[dg.MaterializeResult[None]]:
         variant = context.partition_key if is_model else None
         with chain.chain(modality) as walking, _alone(walking, context.run.run_id, training=is_model):
-            outcome = FanInRun(walking, stage.name, variant).run(force=is_forced(context))
+            why = f"run tag {FORCE_TAG}={context.run.tags.get(FORCE_TAG)}"
+            force = is_forced(context, f"{modality.name}/{stage.name}")
+            outcome = FanInRun(walking, stage.name, variant).run(force=force, why=why)
             pictures = picture_metadata(walking, stage.name, variant)
         for warning in (*outcome.warnings, *([pictures[WARNING]] if WARNING in pictures else [])):
             context.log.warning(warning)
@@ -170,9 +172,10 @@ def metadata_of(outcome: StageOutcome) -> dict[str, Any]:
     return {**{name: _metadata_value(value) for name, value in outcome.metadata.items()}, **own}
 
 
-def is_forced(context: dg.AssetExecutionContext) -> bool:
-    """Say whether the run is tagged to rebuild although there are entries."""
-    return context.run.tags.get(FORCE_TAG, "") in ("1", "true", "yes")
+def is_forced(context: dg.AssetExecutionContext, asset: str | None = None) -> bool:
+    """Say whether the run is tagged to rebuild although there are entries: all that it selects, or `asset` by name."""
+    tag = context.run.tags.get(FORCE_TAG, "")
+    return tag in ("1", "true", "yes") or (asset is not None and asset in tag.split(","))
 
 
 def _metadata_value(value: Any) -> Any:

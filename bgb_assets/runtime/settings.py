@@ -21,6 +21,8 @@ from bgb_assets.runtime.errors import ConfigError
 CONFIG_NAME = "config.toml"
 ROOT_VARIABLE = "BGB_DATA_ROOT"
 FORCE_VARIABLE = "BGB_FORCE"
+REBUILD_VARIABLE = "BGB_FORCE_{stage}_REBUILD"
+_YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
 WORKSPACE_NAME = "workspace.yaml"
 OWN_TABLES = ("run", "inbox", "freshness", "automation")
 SOURCES_TABLE = "sources"
@@ -156,6 +158,23 @@ def load_settings(environ: Mapping[str, str] | None = None, start: Path | None =
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: not valid TOML: {error}; mend the line") from error
     return Settings(root, source, tables, force=environ.get(FORCE_VARIABLE, "") not in ("", "0"))
+
+
+def rebuild_asked(stage: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return what in the environment asks to rebuild one fan-in stage, `BGB_FORCE_MANIFEST_REBUILD=1`, or "".
+
+    Looked up at each call: a process may live longer than the value it was started with.
+
+    Raises:
+        ConfigError: The value is neither yes nor no.
+    """
+    name = REBUILD_VARIABLE.format(stage=stage.upper())
+    value = (os.environ if environ is None else environ).get(name, "")
+    if value.lower() in _YES:
+        return f"{name}={value}"
+    if value.lower() not in _NO:
+        raise ConfigError(f"{name}: expected one of {', '.join((*_YES, *_NO[1:]))}, got {value!r}")
+    return ""
 
 
 def _find_root(environ: Mapping[str, str], start: Path) -> tuple[Path, str]:

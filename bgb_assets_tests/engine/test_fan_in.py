@@ -149,6 +149,25 @@ def test_force_makes_again(inbox: Path, make_chain: MakeChain) -> None:
     assert again.data_version == first["manifest"].data_version
 
 
+def test_environment_forces_one_stage_and_the_outcome_says_so(
+    inbox: Path, make_chain: MakeChain, toy_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fan_in(make_chain())
+    (toy_dir / "calls").unlink()
+    monkeypatch.setenv("BGB_FORCE_MANIFEST_REBUILD", "1")
+    again = fan_in(make_chain())
+    assert toy.calls_made(toy_dir) == ["manifest"]
+    assert [again[stage].outcome for stage in ("manifest", "tokens", "model")] == ["built", "hit", "hit"]
+    assert again["manifest"].data_version == first["manifest"].data_version
+    assert again["manifest"].metadata["forced"] == "BGB_FORCE_MANIFEST_REBUILD=1"
+    assert "made again although nothing had to change" in again["manifest"].warnings[-1]
+    monkeypatch.delenv("BGB_FORCE_MANIFEST_REBUILD")
+    assert fan_in(make_chain())["manifest"].outcome == "hit"
+    monkeypatch.setenv("BGB_FORCE_MANIFEST_REBUILD", "maybe")
+    with pytest.raises(ConfigError, match="'maybe'"):
+        FanInRun(make_chain(), "manifest").run()
+
+
 def test_killed_training_goes_on_where_it_was(
     inbox: Path, data_root: Path, toy_dir: Path, make_chain: MakeChain
 ) -> None:

@@ -154,6 +154,18 @@ def test_a_forced_run_calls_the_selected_stages_again(location, inbox, toy_dir):
     assert toy.calls_made(toy_dir) == ["cache"]
 
 
+def test_a_run_tagged_with_one_asset_makes_that_one_again(location, inbox, toy_dir):
+    toy.write_upload(inbox / "a")
+    location.everything()
+    (toy_dir / "calls").unlink()
+    location.run(["manifest", "tokens"], **{"bgb/force": "toy/manifest"})
+    assert toy.calls_made(toy_dir) == ["manifest"]
+    assert location.events("manifest")[""].metadata["forced"].value == "run tag bgb/force=toy/manifest"
+    (toy_dir / "calls").unlink()
+    location.run(["manifest", "tokens"], **{"bgb/force": "toy/model"})
+    assert not (toy_dir / "calls").exists()
+
+
 def test_too_many_bad_uploads_fail_the_run_after_all_are_reported(location, inbox):
     for i in range(12):
         toy.write_upload(inbox / f"bad_{i:02}", f"!bad:raw {i}")

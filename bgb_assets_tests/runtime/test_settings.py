@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from bgb_assets.runtime.errors import ConfigError
-from bgb_assets.runtime.settings import InboxSettings, RunSettings, load_settings, overlay, sources
+from bgb_assets.runtime.settings import InboxSettings, RunSettings, load_settings, overlay, rebuild_asked, sources
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,18 @@ def test_no_root_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "force"), [("1", True), ("yes", True), ("0", False), ("", False)])
 def test_force_comes_from_the_environment(tmp_path: Path, text: str, force: bool) -> None:
     assert load_settings({"BGB_DATA_ROOT": str(tmp_path), "BGB_FORCE": text}).force is force
+
+
+def test_one_stage_is_forced_by_a_variable_that_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("1", "true", "YES"):
+        monkeypatch.setenv("BGB_FORCE_MANIFEST_REBUILD", text)
+        assert rebuild_asked("manifest") == f"BGB_FORCE_MANIFEST_REBUILD={text}"
+        assert rebuild_asked("tokens") == ""
+    for text in ("0", "", "no", "False"):
+        monkeypatch.setenv("BGB_FORCE_MANIFEST_REBUILD", text)
+        assert rebuild_asked("manifest") == ""
+    with pytest.raises(ConfigError, match=r"BGB_FORCE_MANIFEST_REBUILD: expected one of 1, true, yes, .* got 'perhaps'"):
+        rebuild_asked("manifest", {"BGB_FORCE_MANIFEST_REBUILD": "perhaps"})
 
 
 @pytest.mark.parametrize("data", [b"[run", b"x = 'a\xff'"])
