@@ -13,6 +13,7 @@ MAINS_HZ = (50.0, 60.0)
 _LINE_HZ = 0.5
 _NEIGHBOURS_HZ = 5.0
 _GUARD_HZ = 1.5
+_SHORTEST_S = 4
 
 
 def louder_mains_hz(pieces: Iterable[NDArray[np.float64]], rate_hz: float) -> float | None:
@@ -22,7 +23,7 @@ def louder_mains_hz(pieces: Iterable[NDArray[np.float64]], rate_hz: float) -> fl
     and channels.
 
     Args:
-        pieces: (channels, samples) each, of one length of at least 4 seconds.
+        pieces: (channels, samples) each, of one length; what is shorter than 4 seconds is filled up with zeros.
         rate_hz: Their rate.
     """
     candidates = [line_hz for line_hz in MAINS_HZ if line_hz + _NEIGHBOURS_HZ < rate_hz / 2]
@@ -36,14 +37,14 @@ def louder_mains_hz(pieces: Iterable[NDArray[np.float64]], rate_hz: float) -> fl
 def _mean_power(
     pieces: Iterable[NDArray[np.float64]], rate_hz: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    total: NDArray[np.float64] = np.zeros(0)
+    powers: list[NDArray[np.float64]] = []
     count = 0
     for piece in pieces:
-        count = piece.shape[1]
-        spectrum = np.fft.rfft((piece - piece.mean(axis=1, keepdims=True)) * np.hanning(count), axis=1)
-        power = (spectrum.real**2 + spectrum.imag**2).mean(axis=0)
-        total = total + power if len(total) else power
-    return np.asarray(np.fft.rfftfreq(count, 1 / rate_hz), np.float64), total
+        count = max(piece.shape[1], round(_SHORTEST_S * rate_hz))
+        tapered = (piece - piece.mean(axis=1, keepdims=True)) * np.hanning(piece.shape[1])
+        spectrum = np.fft.rfft(tapered, count, axis=1)
+        powers.append((spectrum.real**2 + spectrum.imag**2).mean(axis=0))
+    return np.asarray(np.fft.rfftfreq(count, 1 / rate_hz), np.float64), np.sum(powers, axis=0)
 
 
 def _height(frequencies_hz: NDArray[np.float64], power: NDArray[np.float64], line_hz: float) -> float:

@@ -61,7 +61,7 @@ class PolyphaseResampler:
     Args:
         change: The fraction.
         slope: (channels,) rise of that line per sample in, where the end of the signal is known: from the first to
-            the last sample this is scipy's `padtype="line"`, but for that ripple (5e-4 of the line). None for a level line.
+            the last sample this is scipy's `padtype="line"`, but for that ripple (5e-4 of the line). None: level.
     """
 
     def __init__(self, change: RateChange, slope: Floats | None = None) -> None:
