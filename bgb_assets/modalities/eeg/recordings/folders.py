@@ -70,16 +70,20 @@ def in_folder(files: Collection[str], folder_recordings: Sequence[tuple[str, tup
         files: Names of its files.
         folder_recordings: (name, files below the folder) of each sub-folder that is a recording.
     """
+    present = frozenset(files)
     by_folded: dict[str, list[str]] = {}
+    by_suffix: dict[str, list[str]] = {}
     for name in sorted(files):
         by_folded.setdefault(name.casefold(), []).append(name)
+        by_suffix.setdefault(_suffix(name), []).append(name)
     found, claimed = [], set()
     for suffix in RECORDING_SUFFIXES:
-        for name in sorted(name for name in files if _suffix(name) == suffix and name not in claimed):
-            companions = _companions(name, by_folded)
-            claimed |= {name, *companions}
-            found.append(RecordingFiles(name, (name, *companions), _sidecars(name, files)))
-    return found + [RecordingFiles(name, inside, _sidecars(name, files)) for name, inside in folder_recordings]
+        for name in by_suffix.get(suffix, ()):
+            if name not in claimed:
+                companions = _companions(name, by_folded)
+                claimed |= {name, *companions}
+                found.append(RecordingFiles(name, (name, *companions), _sidecars(name, present)))
+    return found + [RecordingFiles(name, inside, _sidecars(name, present)) for name, inside in folder_recordings]
 
 
 def only_recording(directory: Path) -> RecordingFiles:
@@ -133,7 +137,7 @@ def listing(directory: Path) -> tuple[list[str], list[str]]:
 
 
 def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - once per file of the inbox
 
 
 def _companions(name: str, by_folded: dict[str, list[str]]) -> list[str]:
@@ -144,7 +148,7 @@ def _companions(name: str, by_folded: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def _sidecars(name: str, files: Collection[str]) -> tuple[tuple[str, str], ...]:
+def _sidecars(name: str, files: frozenset[str]) -> tuple[tuple[str, str], ...]:
     return tuple((source, sidecar) for source, sidecar in sidecar_names(name).items() if sidecar in files)
 
 
