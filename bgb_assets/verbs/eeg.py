@@ -29,3 +29,45 @@ def score_eeg(
     from bgb_assets.commands import eeg_score
 
     eeg_score.score(reference, hypothesis, missing=missing, resamples=resamples, seed=seed, as_json=json)
+
+
+@app.command()
+def detect(
+    recording: Annotated[
+        Path | None, typer.Argument(metavar="REC", help="A recording: EDF, BDF, or what MNE reads.", show_default=False)
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Model directory; the newest trained one where left out.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for csv_bi, BIDS events, EDF+, JSON, probabilities.")
+    ] = None,
+    like_stream: Annotated[
+        bool, typer.Option("--like-stream", help="Find what a live stream would have found: nothing looks far ahead.")
+    ] = False,
+    container_input: Annotated[str | None, typer.Option(envvar="INPUT", hidden=True)] = None,
+    container_output: Annotated[str | None, typer.Option(envvar="OUTPUT", hidden=True)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Find the seizures of an EEG recording with a trained model.
+
+    Without REC and with the variables INPUT and OUTPUT it is a container of SzCORE: /data/$INPUT to /output/$OUTPUT.
+    """
+    from bgb_assets.commands import eeg_detect
+
+    if recording is None and container_input and container_output:
+        eeg_detect.detect_in_container(container_input, container_output, model)
+    else:
+        eeg_detect.detect(recording, model, output, like_stream=like_stream, as_json=json)
+
+
+@app.command()
+def stream(
+    recording: Annotated[Path, typer.Argument(metavar="REC", help="A recording, played as if it came live.")],
+    speed: Annotated[float, typer.Option(help="Seconds of recording per second; 0: as fast as can be.")] = 20.0,
+    model: Annotated[Path | None, typer.Option(help="Model directory; the newest trained one where left out.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write what was found to.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts, at the end.")] = False,
+) -> None:
+    """Play a recording through the live detector: seizures are told four to six seconds after they are sure."""
+    from bgb_assets.commands import eeg_detect
+
+    eeg_detect.stream(recording, model, output, speed=speed, as_json=json)

@@ -33,11 +33,13 @@ class Hearing(NamedTuple):
 
     Attributes:
         start: First sample of the window.
+        stop: The sample after the last that is heard: what comes later is not, though it may be there already.
         first: First step.
         last: The step after the last.
     """
 
     start: int
+    stop: int
     first: int
     last: int
 
@@ -78,8 +80,7 @@ class LiveTimeline:
     def _hear(self, hearing: Hearing) -> Probabilities:
         if hearing.last <= WARM_UP_STEPS:
             return np.full(hearing.last - hearing.first, np.nan, np.float32)
-        start = hearing.start - self._held_start
-        window = _padded(self._held[start : start + WINDOW_SAMPLES])
+        window = _padded(self._held[hearing.start - self._held_start : hearing.stop - self._held_start])
         return _counted(self._network(window[None])[0], hearing)
 
     def _forget(self) -> None:
@@ -97,7 +98,7 @@ def heard_afterwards(network: WindowNetwork, signal: Signal) -> Probabilities:
     rest = hearings[len(silent) :]
     found = []
     for batch in (rest[first : first + BATCH] for first in range(0, len(rest), BATCH)):
-        windows = np.stack([_padded(signal[one.start : one.start + WINDOW_SAMPLES]) for one in batch])
+        windows = np.stack([_padded(signal[one.start : one.stop]) for one in batch])
         probabilities = network(windows)
         found += [_counted(window, hearing) for window, hearing in zip(probabilities, batch, strict=True)]
     return _joined([*silent, *found])
@@ -114,14 +115,14 @@ def hearing_at(now: int) -> Hearing:
     """Return the window that is heard when so many samples have come, a whole number of hops."""
     last = max(now - LATENCY_SAMPLES, 0) // STEP_SAMPLES
     first = max(now - LATENCY_SAMPLES - HOP_SAMPLES, 0) // STEP_SAMPLES
-    return Hearing(max(now - WINDOW_SAMPLES, 0), first, last)
+    return Hearing(max(now - WINDOW_SAMPLES, 0), now, first, last)
 
 
 def last_hearing(samples: int) -> Hearing:
     """Return the window that is heard when the stream ends: its end is that of the last step."""
     known = hearing_at(samples // HOP_SAMPLES * HOP_SAMPLES).last
     last = steps_of(samples)
-    return Hearing(max(last * STEP_SAMPLES - WINDOW_SAMPLES, 0), known, last)
+    return Hearing(max(last * STEP_SAMPLES - WINDOW_SAMPLES, 0), samples, known, last)
 
 
 def _counted(window: Probabilities, hearing: Hearing) -> Probabilities:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bgb_assets.modalities.eeg.detection.inference import WindowNetwork
 from bgb_assets.modalities.eeg.detection.live_windows import LiveTimeline, heard_afterwards, hearings_of
-from bgb_assets_tests.modalities.eeg.detection.networks import Constant, Loudness, Place
+from bgb_assets_tests.modalities.eeg.detection.networks import Constant, Place, Whole
 
 MASK = np.ones(19, dtype=bool)
 
@@ -28,21 +28,22 @@ def test_every_step_is_told_once(n: int) -> None:
     assert hearings[0].first == 0
     assert hearings[-1].last == -(-n // 16)
     assert all(one.last == following.first for one, following in itertools.pairwise(hearings))
-    for start, first, last in hearings:
+    for start, _, first, last in hearings:
         assert start % 16 == 0
         assert start // 16 <= first <= last <= start // 16 + 960
 
 
 def test_a_step_is_told_from_a_window_that_reaches_four_seconds_further() -> None:
-    for start, first, last in list(hearings_of(60_000))[40:-1]:
-        assert (start // 16 + 960 - last) / 16 == 4.0
+    for start, stop, first, last in list(hearings_of(60_000))[40:-1]:
+        assert stop == start + 15_360
+        assert stop / 256 - last / 16 == 4.0
         assert (last - first) / 16 == 2.0
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 30_000), st.lists(st.integers(0, 30_000), max_size=6))
 def test_any_cut_gives_the_same_bits_and_what_is_heard_afterwards(n: int, cuts: list[int]) -> None:
-    network, signal = WindowNetwork(Loudness(), 0.001, MASK), noise(n)
+    network, signal = WindowNetwork(Whole(), 0.001, MASK), noise(n)
     whole = live(network, signal, [])
     assert np.array_equal(live(network, signal, [cut for cut in cuts if cut < n]), whole, equal_nan=True)
     np.testing.assert_allclose(heard_afterwards(network, signal), whole, atol=1e-6)
