@@ -73,13 +73,12 @@ class EdfRecording:
     def blocks(self, indices: Sequence[int]) -> Iterator[NDArray[np.integer]]:
         """Yield the integers of signals of one rate, in time order."""
         columns = [self._columns[index] for index in indices]
-        count = max(1, BLOCK_BYTES // (self.header.record_samples * self.header.sample_bytes))
         data = _mapped(self.path, self.header)
-        for first in range(0, self.header.records, count):
-            records = data[first : first + count]
-            block = np.empty((len(records) * columns[0].samples, len(columns)), _dtype(self.header))
-            for place, column in enumerate(columns):
-                block[:, place] = _integers(records, column, self.header)
+        for records, samples in _pieces(self.header, columns[0].samples):
+            pieces = [data[records, column.first + samples.start : column.first + samples.stop] for column in columns]
+            block = np.empty((pieces[0].shape[0] * pieces[0].shape[1], len(columns)), _dtype(self.header))
+            for place, piece in enumerate(pieces):
+                block[:, place] = _integers(piece)
             yield block
 
     @cached_property
@@ -137,10 +136,24 @@ def _dtype(header: Header) -> Any:
     return np.int16 if header.sample_bytes == 2 else np.int32
 
 
-def _integers(records: NDArray[Any], column: Column, header: Header) -> NDArray[np.integer]:
-    samples = records[:, column.first : column.first + column.samples]
-    if header.sample_bytes == 2:
-        return samples.reshape(-1)
-    low, middle, high = (samples[..., byte].astype(np.int32) for byte in range(3))
+def _pieces(header: Header, samples: int) -> Iterator[tuple[slice, slice]]:
+    """Yield (records, samples within each) that make blocks of bounded size; some files are one record of hours."""
+    record_bytes = header.record_samples * header.sample_bytes
+    count = BLOCK_BYTES // record_bytes
+    if count:
+        for first in range(0, header.records, count):
+            yield slice(first, first + count), slice(0, samples)
+        return
+    step = max(1, samples * BLOCK_BYTES // record_bytes)
+    for record in range(header.records):
+        for start in range(0, samples, step):
+            yield slice(record, record + 1), slice(start, min(start + step, samples))
+
+
+def _integers(piece: NDArray[Any]) -> NDArray[np.integer]:
+    """Return mapped samples one after the other; three bytes become an int32."""
+    if piece.dtype.itemsize == 2:
+        return piece.reshape(-1)
+    low, middle, high = (piece[..., byte].astype(np.int32) for byte in range(3))
     unsigned = low | (middle << 8) | (high << 16)
     return ((unsigned ^ 0x800000) - 0x800000).reshape(-1)

@@ -139,11 +139,12 @@ def _parsed(format_: str, base: bytes, rest: bytes, data_offset: int) -> Any:
     mended = bytearray(base)
     mended[_HEADER_BYTES] = f"{data_offset:<8}".encode()
     mended[_RECORDS] = b"0       "
-    # A blank date is mended or given up later; a text of other people's must not stand in a message of edfio's.
+    # What is written on the patient must not stand in a message of edfio's.
     mended[8:168] = b" " * 160
     read = edfio.read_edf if format_ == "edf" else edfio.read_bdf
     try:
-        return read(bytes(mended) + rest, header_encoding="latin-1")
+        # Some recorders fill fields with zero bytes where EDF wants blanks.
+        return read(bytes(mended) + rest.replace(b"\0", b" "), header_encoding="latin-1")
     except (ValueError, ArithmeticError) as error:
         raise BadInput(f"the header of the signals cannot be read: {error}", _EXPORT_AGAIN) from error
 
@@ -195,7 +196,10 @@ def _calibration(field: Any) -> tuple[float, float, str | None]:
     if physical[0] == physical[1] or not all(map(math.isfinite, (*physical, *digital))):
         return 1.0, 0.0, f"physical range [{physical[0]:g}, {physical[1]:g}] is empty or not finite"
     gain = (physical[1] - physical[0]) / (digital[1] - digital[0])
-    return gain, physical[0] - gain * digital[0], None
+    offset = physical[0] - gain * digital[0]
+    if gain == 0.0 or not math.isfinite(gain) or not math.isfinite(offset):
+        return 1.0, 0.0, f"gain {gain:g} and offset {offset:g} are no calibration"
+    return gain, offset, None
 
 
 def _as_written(text: str) -> str:

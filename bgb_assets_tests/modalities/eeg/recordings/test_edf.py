@@ -64,8 +64,9 @@ def test_the_electrodes_of_a_real_recording_in_montage_order():
 
 
 @pytest.mark.parametrize("bits", [16, 24])
-def test_blocks_hold_the_whole_range_whatever_their_size(tmp_path, monkeypatch, bits):
-    monkeypatch.setattr(edf_module, "BLOCK_BYTES", 3 * 19 * 256 * 3)
+@pytest.mark.parametrize("block_bytes", [1, 1000, 19 * 256 * 2, 3 * 19 * 256 * 3])
+def test_blocks_hold_the_whole_range_whatever_their_size(tmp_path, monkeypatch, bits, block_bytes):
+    monkeypatch.setattr(edf_module, "BLOCK_BYTES", block_bytes)
     path = write_edf(tmp_path / f"a.{'edf' if bits == 16 else 'bdf'}", seconds=7, bits=bits)
     recording = open_edf(path)
     blocks = list(recording.blocks([4, 0]))

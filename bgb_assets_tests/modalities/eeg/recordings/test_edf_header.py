@@ -109,6 +109,17 @@ def test_a_signal_without_a_usable_range_has_a_problem_and_the_others_none(edf, 
     assert {signal.problem for signal in signals[1:]} == {None}
 
 
+def test_a_range_beyond_all_floats_is_no_calibration(edf):
+    patch(patch(edf, signal_field(N, 0, "physical_max"), "1.7e308"), signal_field(N, 0, "physical_min"), "-1.7e308")
+    assert read_header(edf).signals[0].problem == "gain inf and offset inf are no calibration"
+
+
+def test_fields_that_end_in_zero_bytes_are_read(edf):
+    before = read_header(edf).signals
+    assert read_header(patch(edf, signal_field(N, 0, "physical_max"), b"8000\0\0\0\0")).signals == before
+    assert before[0].problem is None
+
+
 @pytest.mark.parametrize("written", [b"\xb5V", "\u00b5V".encode(), "\u03bcV".encode()])
 def test_the_micro_sign_is_read_however_it_is_written(edf, written):
     assert read_header(patch(edf, signal_field(N, 0, "unit"), written)).signals[0].unit in ("\u00b5V", "\u03bcV")
