@@ -84,10 +84,11 @@ def _split(events: Events) -> Events:
     The cuts are added up one after the other, as `timescoring` does: a product differs from it in the last bit, and
     so, now and then, in the tenth of a second that a cut is rounded to.
     """
-    while (long := events[:, 1] - events[:, 0] > LONGEST_S).any():
-        cut = events[:, 0] + LONGEST_S
-        heads = np.stack([events[:, 0], np.where(long, cut, events[:, 1])], 1)
-        tails = np.stack([cut, events[:, 1]], 1)[long]
-        events = np.concatenate([heads, tails])
-        events = events[np.argsort(events[:, 0], kind="stable")]
-    return events
+    pieces, rest = [], events
+    while len(rest):
+        long = rest[:, 1] - rest[:, 0] > LONGEST_S
+        cut = np.where(long, rest[:, 0] + LONGEST_S, rest[:, 1])
+        pieces.append(np.stack([rest[:, 0], cut], 1))
+        rest = np.stack([cut, rest[:, 1]], 1)[long]
+    split = np.concatenate([np.empty((0, 2)), *pieces])
+    return split[np.argsort(split[:, 0], kind="stable")]
