@@ -8,7 +8,7 @@ Next in the flow: `cache` stores the samples, `notes` makes tables of the events
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bgb_assets.modalities.contract import Found, StageResult
 from bgb_assets.modalities.eeg.annotations.edf_texts import DEFAULT_PATTERNS
@@ -50,8 +50,8 @@ class RawParams:
         edf_text_patterns: What texts inside a recording mean; see `annotations.edf_texts.DEFAULT_PATTERNS`.
     """
 
-    unlabelled: str = "quarantine"
-    trust: str = "labels"
+    unlabelled: Literal["quarantine", "background", "inference_only"] = "quarantine"
+    trust: Literal["labels", "signal"] = "labels"
     extra_labels: tuple[tuple[str, bool], ...] = ()
     edf_text_patterns: tuple[tuple[str, str], ...] = DEFAULT_PATTERNS
 
