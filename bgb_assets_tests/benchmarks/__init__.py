@@ -21,5 +21,13 @@ GATES: Mapping[str, Mapping[int, str]] = {
         35: "bench_beatmap_generation",
         36: "bench_beatmap_memory",
     },
+    "eeg": {
+        25: "bench_eeg_windows",
+        26: "bench_eeg_windows",
+        28: "bench_eeg_windows",
+        26: "bench_eeg_features",
+        27: "bench_eeg_features",
+        32: "bench_eeg_features",
+    },
 }
 """Modality -> number of the gate -> the script that measures it."""

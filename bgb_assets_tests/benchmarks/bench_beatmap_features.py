@@ -190,7 +190,8 @@ def from_file(source: Path, cached: Path, seconds: int, repeats: int, work: Path
     """Features from the delivered file and from the cache."""
     variants = {
         "naive chain from the file": lambda: naive_chain(source),
-        "cache + features from the file": lambda: features_of(run_cache(source, work)),
+        "cache + features from the file": lambda: features_of(decoded(source, work)),
+        "the same with landmarks": lambda: features_of(run_cache(source, work)),
         "features from the cache": lambda: features_of(cached),
     }
     taken = in_turns(variants, repeats)

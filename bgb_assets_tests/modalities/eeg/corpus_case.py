@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from bgb_assets.modalities.contract import EntryView, FanIn, Member, StageResult
 from bgb_assets.modalities.eeg import manifest, notes, tokens
@@ -19,7 +20,9 @@ from bgb_assets.modalities.eeg.annotations.events import Annotations, Event, Sou
 from bgb_assets.modalities.eeg.electrodes import CANONICAL, RATE_HZ
 from bgb_assets.modalities.eeg.manifest_params import ManifestParams
 from bgb_assets.modalities.eeg.windows.index import WindowIndex
+from bgb_assets.modalities.eeg.windows.note_files import compacted_schemas
 from bgb_assets.storage.digests import sha256_bytes, sha256_json
+from bgb_assets.storage.tables import conform, write_part
 
 CHANNELS = len(CANONICAL)
 SCALE = 10 / 32767
@@ -117,6 +120,42 @@ class Corpus:
         directory.mkdir(parents=True)
         result: StageResult = run(directory)
         return EntryView(identity, location, result.facets, result.metadata, directory)
+
+
+def write_many(root: Path, count: int, samples: int, params: ManifestParams, *, written: bool = True) -> Path:
+    """Make the tokens of many equal recordings, one seizure in every tenth, without their notes; return the entry.
+
+    Recording r is `p<r>_1`; its seizure takes the middle fifth. Values of the signals are those of one of them.
+    """
+    keys = [f"p{number:05d}_1" for number in range(count)]
+    members, seizure = [], pa.table({"start_sample": [samples * 2 // 5], "stop_sample": [samples * 3 // 5]})
+    signal = np.random.default_rng(1).integers(-2000, 2000, (samples if written else 0, CHANNELS), np.int16)
+    segments = [[0, samples, 0.0]]
+    said = {"visit": None, "split": "train", "labelled": "yes", "duration_s": samples / RATE_HZ}
+    said |= {"kind": "referential", "trusted": "csv_bi", "clipped_events": 0}
+    for key in keys:
+        place = root / f"features/eeg/{key}"
+        place.mkdir(parents=True)
+        facets = _features(place, segments, signal, written).facets
+        metadata = {**said, "patient": key, "samples": samples, "disagreement_s": None}
+        cache = EntryView(key, "", {"signal": sha256_json(key)}, {}, place)
+        features = EntryView(key, f"features/eeg/{key}", facets, {}, place)
+        members.append(
+            Member(key, {}, {"cache": cache, "features": features, "notes": EntryView(key, "", {}, metadata, place)})
+        )
+    part = root / "manifest/eeg/intervals"
+    part.mkdir(parents=True)
+    schema = compacted_schemas()["intervals"]
+    rows = ((key, conform(seizure, schema, {"recording": key})) for key in keys[::10])
+    write_part(part, "intervals", schema, rows)
+    parts = {"intervals_0000": EntryView("intervals", "manifest/eeg/intervals", {}, {}, part)}
+    fan_in = FanIn(members, {}, {}, parts, root / "pins", root)
+    made, out = root / "manifest/eeg/made", root / "tokens/eeg/made"
+    made.mkdir(parents=True)
+    out.mkdir(parents=True)
+    manifest.run(fan_in, params, made)
+    tokens.run(dataclasses.replace(fan_in, inputs={"manifest": made}), None, out)
+    return out
 
 
 def _features(out: Path, segments: Sequence[Sequence[float]], signal: np.ndarray, written: bool) -> StageResult:

@@ -194,14 +194,22 @@ def test_tables_name_the_recording_and_one_more_rewrites_one_file_of_each(tmp_pa
     corpus = small(tmp_path)
     directory, _ = corpus.manifest()
     with Tables(directory, tmp_path) as tables:
-        assert set(tables.names) == {"events", "intervals", "segments", "recording"}
+        assert set(tables.names) == {"events", "intervals"}
         assert tables.read("events").column("recording").to_pylist() == ["a_1", "a_2", "b_1", "c_1"]
-        assert tables.of_upload("segments", "a_2").num_rows == 2
+        assert tables.of_upload("intervals", "a_2").to_pylist() == [
+            {"recording": "a_2", "start_sample": 40 * 256, "stop_sample": 55 * 256}
+        ]
+    segments = pq.read_table(directory / "segments.parquet").to_pylist()
+    assert [row["recording"] for row in segments] == [0, 1, 1, 2, 3, 4]
+    assert segments[2] == {"recording": 1, "start_sample": W + 5 * S, "samples": 5_000, "onset_s": 100 + W / 256 + 50}
     corpus.manifest()
     assert corpus.parts_made == []
     corpus.add("z_1", [W])
     corpus.manifest()
-    assert corpus.parts_made == ["recording_0000", "segments_0000"]
+    assert corpus.parts_made == [], "a recording without events has no rows"
+    corpus.add("z_2", [W], [(1.0, 2.0)])
+    corpus.manifest()
+    assert corpus.parts_made == ["events_0000", "intervals_0000"]
 
 
 def test_audits_find_what_lies_on_the_disk(tmp_path: Path) -> None:

@@ -43,8 +43,11 @@ INFERENCE_ONLY = "inference_only"
 ROWS = rows_schema(
     {
         "visit": pa.string(),
+        "kind": pa.string(),
+        "trusted": pa.string(),
         "duration_s": pa.float64(),
         "disagreement_s": pa.float64(),
+        "clipped_events": pa.int32(),
         "features": pa.string(),
         "digest": pa.string(),
         "samples": pa.int64(),
@@ -72,6 +75,10 @@ RECORDINGS = pa.schema(
         "windows": pa.int64(),
     }
 )
+
+
+_SAID = ("visit", "kind", "trusted", "duration_s", "disagreement_s", "clipped_events")
+_DESCRIBED = ("scale", "channel_state", "clipped_share", "flat_share")
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,11 +284,11 @@ def _own_columns(one: Recording) -> Mapping[str, Any]:
     said, features = one.member.entries["notes"].metadata, one.member.entries["features"]
     return {
         "entry": features.location,
-        **{name: said[name] for name in ("visit", "duration_s", "disagreement_s")},
+        **{name: said[name] for name in _SAID},
         "features": f"{features.location}/{SIGNAL_FILE}",
         "digest": features.facets["signal"],
         "samples": int(one.segments[:, 1].sum()),
-        **{name: one.features[name] for name in ("scale", "channel_state", "clipped_share", "flat_share")},
+        **{name: one.features[name] for name in _DESCRIBED},
         "seizures": len(one.intervals),
         "ictal_samples": int((one.intervals[:, 1] - one.intervals[:, 0]).sum()),
     }

@@ -1,5 +1,6 @@
-"""The notes of all recordings in a few files, for stage manifest.
+"""The events and seizures of all recordings in a few files, for stage manifest.
 
+The other notes, one row per recording or segment, stand in the manifest's own tables (`corpus`).
 Belongs here: which recordings share a table file, and writing one. Does not belong here: the file format
 (`storage.tables`), what the columns mean (`notes`).
 """
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 from bgb_assets.modalities.contract import Member, PartPlan, StageResult
 from bgb_assets.modalities.eeg.annotations.schemas import TABLES
 from bgb_assets.modalities.eeg.manifest_params import ManifestParams
+from bgb_assets.runtime.errors import ContractError
 from bgb_assets.storage.compaction import Weighted
 from bgb_assets.storage.table_reader import Tables
-from bgb_assets.storage.tables import conform, plan_parts, table_of, write_part
+from bgb_assets.storage.tables import plan_parts, table_of, write_part
 
-INTERVALS = "intervals"
+EVENTS, INTERVALS = "events", "intervals"
 _ENDS = ("start_sample", "stop_sample")
 
 
@@ -29,8 +31,10 @@ def plan_tables(members: Sequence[Member], params: ManifestParams) -> Mapping[st
     weighted: dict[str, list[Weighted]] = {}
     for member in members:
         content = member.entries["notes"].facets["notes"]
-        for path in member.entries["notes"].directory.glob("*.parquet"):
-            weighted.setdefault(path.stem, []).append(Weighted(member.key, content, path.stat().st_size))
+        for table in (EVENTS, INTERVALS):
+            path = _path(member, table)
+            if path.is_file():
+                weighted.setdefault(table, []).append(Weighted(member.key, content, path.stat().st_size))
     return {
         name: PartPlan(
             facets={"members": group.digest},
@@ -52,7 +56,7 @@ def write_table(name: str, members: Sequence[Member], out: Path, rows_per_group:
 def compacted_schemas() -> dict[str, pa.Schema]:
     """Return the schemas of the compacted tables: those of the entries, with `recording` before them."""
     named = pa.field("recording", pa.string())
-    return {table: pa.schema([named, *schema]) for table, schema in TABLES.items()}
+    return {table: pa.schema([named, *TABLES[table]]) for table in (EVENTS, INTERVALS)}
 
 
 def read_intervals(directory: Path, root: Path) -> dict[str, NDArray[np.int64]]:
@@ -70,5 +74,14 @@ def read_intervals(directory: Path, root: Path) -> dict[str, NDArray[np.int64]]:
 
 
 def _rows(member: Member, table: str, schema: pa.Schema) -> pa.Table:
-    with pq.ParquetFile(member.entries["notes"].directory / f"{table}.parquet") as file:
-        return conform(file.read(use_threads=False), schema, {"recording": member.key})
+    path = _path(member, table)
+    # From memory: a small file opened by pyarrow itself takes half as long again.
+    with pq.ParquetFile(pa.BufferReader(path.read_bytes()), pre_buffer=False) as file:
+        held = file.read(use_threads=False)
+    if not held.schema.equals(TABLES[table], check_metadata=False):
+        raise ContractError(f"eeg/notes {member.key!r}: {path.name} has columns {held.schema.names!r} of other types")
+    return pa.Table.from_arrays([pa.repeat(member.key, held.num_rows), *held.columns], schema=schema)
+
+
+def _path(member: Member, table: str) -> Path:
+    return member.entries["notes"].directory / f"{table}.parquet"
