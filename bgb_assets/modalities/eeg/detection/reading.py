@@ -1,10 +1,9 @@
 """A recording file as stage `cache` would store it, in a space of its own: no store, no annotations.
 
-Belongs here: calling stages raw and cache on one file, and playing what they give as a stream. Does not belong here:
-what these stages do, networks (`detect`, `streaming`).
+Belongs here: what stages raw and cache do for one file, and playing it as a stream. Does not belong here: formats
+(`recordings`), networks (`detect`, `streaming`).
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,10 @@ import numpy as np
 
 from bgb_assets.modalities.eeg import cache, raw
 from bgb_assets.modalities.eeg.detection.live_signal import Microvolts
+from bgb_assets.modalities.eeg.recordings.channels import choose
+from bgb_assets.modalities.eeg.recordings.digests import canonical_json
 from bgb_assets.modalities.eeg.recordings.folders import RECORDING_SUFFIXES, files_below, in_folder, is_folder_recording
+from bgb_assets.modalities.eeg.recordings.opening import open_recording
 from bgb_assets.modalities.eeg.signal.stored import Group, StoredRecording, open_stored
 from bgb_assets.runtime.errors import BadInput
 
@@ -58,15 +60,17 @@ def read_recording(path: Path, space: Path) -> ReadRecording:
     for directory in directories.values():
         directory.mkdir()
     _link(path, directories["upload"])
-    recognised = raw.run(directories, raw.RawParams(unlabelled="inference_only"), directories["raw"])
+    opened = open_recording(directories["upload"] / path.name)
+    choice = choose(opened.signals)
+    summary = raw.recording_json(opened, choice)
+    (directories["raw"] / raw.RECORDING_FILE).write_bytes(canonical_json(summary))
     cache.run(directories, None, directories["cache"])
-    summary = json.loads((directories["raw"] / raw.RECORDING_FILE).read_bytes())
     return ReadRecording(
-        name=path.resolve().stem,
+        name=path.stem,
         start=summary["start"],
         stored=open_stored(directories["cache"]),
         cache=directories["cache"],
-        warnings=recognised.warnings,
+        warnings=(*summary["repairs"], *choice.warnings),
     )
 
 
@@ -98,7 +102,7 @@ def played(stored: StoredRecording, chunk_s: float) -> Iterator[Microvolts | Gap
 
 def _link(path: Path, upload: Path) -> None:
     """Put the recording's own files into a directory, as links."""
-    path = path.resolve()
+    path = path.absolute()
     if is_folder_recording(path.name) and path.is_dir():
         for name in files_below(path):
             (upload / path.name / name).parent.mkdir(parents=True, exist_ok=True)
