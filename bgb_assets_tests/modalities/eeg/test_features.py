@@ -1,4 +1,6 @@
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -6,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from bgb_assets.modalities.eeg import features
+from bgb_assets.modalities.eeg import cache, features, raw
 from bgb_assets.modalities.eeg.electrodes import BIPOLAR18, CANONICAL
 from bgb_assets.modalities.eeg.signal import stored
 from bgb_assets.modalities.eeg.signal.conditioning import Conditioner
@@ -18,6 +20,7 @@ from bgb_assets.modalities.eeg.signal.processing import plan_processing
 from bgb_assets.modalities.eeg.signal.resampling import rate_change
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import BadInput
+from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.eeg.stored_recordings import (
     noise,
     pushed,
@@ -265,6 +268,55 @@ def test_the_shortest_recordings(tmp_path, samples, params):
     folder = write_stored(tmp_path / "cache", noise(2, 256)[:samples], 256.0)
     _, integers, described = run_features(folder, tmp_path / "out", **params)
     assert len(integers) == described["n"] == samples
+
+
+@pytest.mark.parametrize(("norm", "least"), [("recording", 3.95), ("running", 2.8)])
+def test_amplitude_over_time_stays(tmp_path, norm, least):
+    """What a model tells a seizure by: a burst four times as high, which running statistics learn only slowly."""
+    time_s = np.arange(120 * 256) / 256
+    height = np.where((time_s > 80) & (time_s < 90), 200.0, 50.0)
+    microvolts = np.tile((height * np.sin(2 * np.pi * 6 * time_s))[:, None], (1, 19))
+    _, integers, _ = run_features(write_stored(tmp_path / "c", microvolts, 256.0), tmp_path / "o", norm=norm)
+    before, burst = (integers[start * 256 : (start + 8) * 256].astype(np.float64).std() for start in (70, 81))
+    assert least < burst / before < 4.05
+
+
+def test_a_window_begins_without_a_transient(tmp_path):
+    """Filtered as a whole: where a window of 60 s begins, the signal is what it is elsewhere."""
+    time_s = np.arange(180 * 256) / 256
+    microvolts = np.tile((50 * np.sin(2 * np.pi * 10 * time_s))[:, None], (1, 19)) + 300
+    _, integers, described = run_features(write_stored(tmp_path / "c", microvolts, 256.0), tmp_path / "o", norm="none")
+    for start in range(10, 120, 10):
+        first = integers[start * 256 : start * 256 + 256, 0] * described["scale"]
+        assert np.abs(first).max() == pytest.approx(50.0, abs=0.5)
+
+
+def test_who_was_recorded_and_when_does_not_enter(minute, tmp_path):
+    other = tmp_path / "cache"
+    shutil.copytree(minute, other)
+    header = json.loads((other / "header.json").read_text())
+    header |= {"start": "2020-02-02T20:20:20", "repairs": ["the start date has colons"]}
+    (other / "header.json").write_text(json.dumps(header))
+    first, _, _ = run_features(minute, tmp_path / "1")
+    assert run_features(other, tmp_path / "2")[0] == first
+
+
+def test_a_real_recording_from_its_file(tmp_path):
+    upload = tmp_path / "upload"
+    upload.mkdir()
+    shutil.copy(shared_data("eeg") / "edf" / "test_edf_stim_channel.edf", upload)
+    for name in ("raw", "cache"):
+        (tmp_path / name).mkdir()
+    raw.run({"upload": upload}, raw.RawParams(unlabelled="inference_only"), tmp_path / "raw")
+    cache.run({"raw": tmp_path / "raw", "upload": upload}, cache.CacheParams(), tmp_path / "cache")
+    result, integers, described = run_features(tmp_path / "cache", tmp_path / "out")
+    assert integers.shape == (2 * 1_228, 19)
+    assert described["band_hz"] == [0.5, pytest.approx(0.49 * 128)]
+    assert described["channel_state"] == [0] * 19
+    np.testing.assert_allclose((integers * described["scale"]).std(axis=0), 1.0, atol=1e-3)
+    # Its last four seconds hold nothing, in any channel.
+    assert described["flat_s"] == [4.0] * 19
+    assert [warning.split(" ")[0] for warning in result.warnings] == ["the", "flat"]
 
 
 def test_a_recording_is_filtered_once(minute, tmp_path):

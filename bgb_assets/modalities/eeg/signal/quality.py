@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 FLAT_S = 1.0
 """A value that stays the same for so long is no EEG."""
 SATURATED_S = 0.02
-"""The highest or lowest value of a channel, for so long."""
+"""The highest or lowest value of a channel, for so long; for as long as `FLAT_S` it is a flat line instead."""
 _SHORTEST_RUN = 3
 
 Integers = NDArray[np.integer]
@@ -32,8 +32,9 @@ class ChannelQuality:
         self._varies = (highest > lowest)[:, None]
         self._rate_hz = rate_hz
         # A run of n equal values is a run of n - 1 values that equal the one before.
-        self._flat = _Runs(len(lowest), max(math.ceil(FLAT_S * rate_hz), _SHORTEST_RUN) - 1)
-        self._saturated = _Runs(len(lowest), max(math.ceil(SATURATED_S * rate_hz), _SHORTEST_RUN))
+        flat, saturated = (max(math.ceil(seconds * rate_hz), _SHORTEST_RUN) for seconds in (FLAT_S, SATURATED_S))
+        self._flat = _Runs(len(lowest), flat - 1)
+        self._saturated = _Runs(len(lowest), saturated, below=flat)
         self._last: Integers | None = None
 
     def add(self, block: Integers) -> None:
@@ -58,17 +59,17 @@ class ChannelQuality:
         return [float(samples) / self._rate_hz for samples in self._flat.samples + self._flat.runs]
 
     def saturated_s(self) -> list[float]:
-        """Return the seconds at a channel's limits, by channel; a channel of one value has none."""
+        """Return the seconds at a channel's limits and not in a flat line, by channel."""
         return [float(samples) / self._rate_hz for samples in self._saturated.samples]
 
 
 class _Runs:
-    """Lengths of runs of true values, over blocks."""
+    """Runs of true values over blocks, from the shortest length and below another: their number and samples."""
 
-    def __init__(self, channels: int, shortest: int) -> None:
+    def __init__(self, channels: int, shortest: int, below: float = math.inf) -> None:
         self.samples = np.zeros(channels, np.int64)
         self.runs = np.zeros(channels, np.int64)
-        self._shortest = shortest
+        self._shortest, self._below = shortest, below
         self._open = np.zeros(channels, np.int64)
 
     def add(self, mask: NDArray[np.bool_]) -> None:
@@ -92,9 +93,9 @@ class _Runs:
         self._open[:] = 0
 
     def _close(self, channel: int, lengths: NDArray[np.int64]) -> None:
-        long = lengths[lengths >= self._shortest]
-        self.samples[channel] += long.sum()
-        self.runs[channel] += len(long)
+        counted = lengths[(lengths >= self._shortest) & (lengths < self._below)]
+        self.samples[channel] += counted.sum()
+        self.runs[channel] += len(counted)
 
 
 def seconds_by_channel(names: Sequence[str], recorded: Sequence[str], seconds: Sequence[float]) -> list[float]:

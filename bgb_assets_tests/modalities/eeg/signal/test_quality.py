@@ -42,6 +42,12 @@ def test_saturation_is_a_run_at_the_limits():
     assert quality_of(channel[None])[1] == [pytest.approx(0.53)]
 
 
+def test_a_flat_line_at_the_limit_is_flat_only():
+    channel = wavy(1_000)
+    channel[800:] = 9
+    assert quality_of(channel[None]) == ([2.0], [0.0])
+
+
 def test_a_dead_channel_is_flat_and_not_saturated():
     flat_s, saturated_s = quality_of(np.stack([np.full(1_000, 7, np.int16), wavy(1_000)]))
     assert flat_s == [10.0, 0.0]
