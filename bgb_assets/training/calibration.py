@@ -115,6 +115,10 @@ def fit_temperature(logits: NDArray[Any], outcomes: NDArray[Any], weights: NDArr
 def _root(rows: NDArray[np.float64], right: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     """Return the b where the slope of the mean loss of softmax(b * rows) is 0: it grows with b."""
     low, high, b = 1 / _HOTTEST, 1 / _COLDEST, 1.0
+    if _slope_and_curve(rows, right, weights, high)[0] <= 0:
+        return high
+    if _slope_and_curve(rows, right, weights, low)[0] >= 0:
+        return low
     for _ in range(_MOST_ITERATIONS):
         slope, curve = _slope_and_curve(rows, right, weights, b)
         low, high = (b, high) if slope < 0 else (low, b)

@@ -77,7 +77,7 @@ def permuted_labels(
     _, first, place = np.unique(names, return_index=True, return_inverse=True)
     of_group = labels[first]
     if (torn := of_group[place] != labels).any():
-        raise ValueError(f"group {names[torn][0]!r} has two labels; permute samples, or label by group")
+        raise ValueError(f"group {names[torn].tolist()[0]!r} has two labels; permute samples, or label by group")
     rng = np.random.default_rng(seed)
     shuffled = rng.permuted(np.tile(of_group, (permutations, 1)), axis=1)
     return np.asarray(shuffled[:, place])
