@@ -23,10 +23,9 @@ GATES: Mapping[str, Mapping[int, str]] = {
     },
     "eeg": {
         25: "bench_eeg_windows",
-        26: "bench_eeg_windows",
-        28: "bench_eeg_windows",
         26: "bench_eeg_features",
         27: "bench_eeg_features",
+        28: "bench_eeg_windows",
         32: "bench_eeg_features",
     },
 }

@@ -1,4 +1,4 @@
-"""What a window costs to store, to find and to read, against one compressed archive of windows per recording.
+"""What a window costs to find and to read, against one compressed archive of windows per recording.
 
 The peer is the usual way: all overlapping windows of a recording as float32 in one `savez_compressed` archive with
 their labels, the whole archive loaded for an item, class ratio and manifest found by opening archives. The peer's
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def items(work: Path, sizes: Sizes) -> float:
-    """Compare one item, a batch, and the bytes on disk; return the seconds that the peer takes for an item."""
+    """Compare one item and a batch; return the seconds that the peer takes for an item."""
     corpus = Corpus(work)
     signal = corpus.add("a_1", [sizes.minutes * 60 * RATE_HZ], [SEIZURE_S], split="train")
     dataset = BalancedSeizureDataset(corpus.index(), full_ratio=100.0, background_ratio=100.0)
@@ -94,15 +94,7 @@ def items(work: Path, sizes: Sizes) -> float:
     show(f"a batch of {BATCH} windows", taken)
     bare, batch = taken.values()
     gate(25, f"a batch of {BATCH}: ours / bare memmap copy", ratio(batch, bare), at_most=3)
-    disk(place, archive, signal)
     return peer_s
-
-
-def disk(place: Path, archive: Path, signal: np.ndarray) -> None:
-    """Compare the bytes of a recording."""
-    held = sum(path.stat().st_size for path in place.iterdir())
-    gate(26, "disk: archive / continuous store", archive.stat().st_size / held, at_least=10)
-    gate(26, "disk: beyond n * 19 * 2 bytes", float(held - signal.size * 2), at_most=8_192, unit="bytes")
 
 
 def write_archive(path: Path, signal: np.ndarray) -> Path:

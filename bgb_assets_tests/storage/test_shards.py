@@ -18,6 +18,8 @@ from bgb_assets.storage.shards import (
     describe_source,
     empty_samples,
     read_index,
+    read_listing,
+    write_arrays,
     write_index,
     write_shard,
 )
@@ -173,3 +175,20 @@ def test_unknown_column_is_named(tmp_path):
     write_index(tmp_path, shards=[], samples=empty_samples())
     with pytest.raises(StoreError, match="no column 'tempo'"):
         read_index(tmp_path).column("tempo")
+
+
+def test_flat_arrays_lie_beside_the_index_and_are_listed(tmp_path):
+    values = {"start": np.arange(4, dtype=">i8"), "intervals": np.zeros((0, 2), np.int64)}
+    arrays = write_arrays(tmp_path, values)
+    digest = write_index(tmp_path, shards=(), samples=empty_samples(), upstream={"window": 4}, arrays=arrays)
+    index = read_index(tmp_path)
+    assert index.arrays == arrays
+    assert (arrays["start"].dtype, arrays["start"].shape) == ("<i8", (4,))
+    assert np.load(tmp_path / "start.npy").tolist() == [0, 1, 2, 3]
+    listing = read_listing(tmp_path)
+    assert [item["name"] for item in listing["arrays"]] == ["start", "intervals"]
+    assert listing["upstream"] == {"window": 4}
+    other = write_arrays(tmp_path, {"start": np.arange(1, 5)})
+    assert write_index(tmp_path, shards=(), samples=empty_samples(), arrays=other) != digest
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_listing(tmp_path / "nowhere")
