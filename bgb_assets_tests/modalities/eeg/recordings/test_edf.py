@@ -4,6 +4,8 @@ import hashlib
 import edfio
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bgb_assets.modalities.eeg.electrodes import CANONICAL
 from bgb_assets.modalities.eeg.recordings import edf as edf_module
@@ -158,3 +160,26 @@ def test_a_signal_of_no_samples_is_no_one_elses(tmp_path):
     recording = open_edf(patch(path, signal_field(n, 0, "samples"), "0"))
     assert recording.signals[0].problem == "no sample in a record"
     np.testing.assert_array_equal(read(recording, [1]), whole)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    flips=st.lists(st.tuples(st.integers(160, 9000), st.sampled_from(b"0123456789-+.,: eE\0\xff\x14naif")), max_size=4),
+    lost=st.sampled_from((0, 0, 1, 5_000, 30_000)),
+)
+def test_a_damaged_file_is_read_or_refused(tmp_path, flips, lost):
+    texts = [edfio.EdfAnnotation(0.5, 1, "seizure")]
+    path = write_edf(tmp_path / "a.edf", seconds=2, rates_hz=128, annotations=texts)
+    content = bytearray(path.read_bytes())
+    for at, byte in flips:
+        content[at] = byte
+    path.write_bytes(bytes(content[: len(content) - lost]))
+    try:
+        recording = open_edf(path)
+        channels = choose(recording.signals).channels
+    except BadInput:
+        return
+    recording.texts()
+    for rate_hz in {channel.signal.rate_hz for channel in channels}:
+        indices = [channel.signal.index for channel in channels if channel.signal.rate_hz == rate_hz]
+        assert len(read(recording, indices)) == sum(part.samples for part in recording.segments(rate_hz))
