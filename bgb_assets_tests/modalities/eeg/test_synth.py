@@ -3,10 +3,8 @@ import json
 import edfio
 import numpy as np
 import pytest
-from scipy.signal import butter, sosfiltfilt
 from sklearn.metrics import roc_auc_score
 
-from bgb_assets.modalities.eeg.electrodes import RATE_HZ
 from bgb_assets.modalities.eeg.recordings.places import place_of
 from bgb_assets.modalities.eeg.synth import (
     KINDS,
@@ -16,13 +14,13 @@ from bgb_assets.modalities.eeg.synth import (
     synthesise,
     write_samples,
 )
-from bgb_assets.modalities.eeg.synthetic.plan import DISTRACTORS, SEIZURE, SynthOptions
+from bgb_assets.modalities.eeg.synthetic.plan import DISTRACTORS, SEIZURE, SynthOptions, draw_episodes
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets_tests.fixtures import REPOSITORY
+from bgb_assets_tests.modalities.eeg.rms_detector import STEP_HZ, event_f1, line_length, rms, tuned_threshold
 
 TRACKED = REPOSITORY / "data" / "samples" / "eeg"
 MAX_SAMPLES_BYTES = 2_000_000
-STEP = 16
 PATIENTS, SECONDS = 6, 1_200
 
 
@@ -121,43 +119,44 @@ def test_impossible_numbers_are_refused(tmp_path, patients, minutes, recordings,
         synthesise(tmp_path, patients, minutes, 0, recordings=recordings)
 
 
-@pytest.fixture(scope="module")
-def measured():
-    """Labels and two plain measures step by step, of recordings of the length that a demo has."""
-    return [features_of(*draw(patient)) for patient in range(PATIENTS)]
-
-
 def draw(patient):
     return make_signal(7, patient, 0, SECONDS, SynthOptions())
 
 
-def features_of(signal, episodes):
-    labels = np.zeros(SECONDS * STEP, bool)
-    for one in episodes:
-        if one.kind == SEIZURE:
-            labels[int(one.onset_s * STEP) : int(one.offset_s * STEP)] = True
-    scaled = (signal - signal.mean(1, keepdims=True)) / signal.std(1, keepdims=True)
-    slow = sosfiltfilt(butter(3, [1.0, 25.0], "bandpass", fs=RATE_HZ, output="sos"), scaled, axis=1)
-    lines = np.abs(np.diff(scaled, axis=1, prepend=scaled[:, :1]))
-    return labels, np.sqrt(over_5_s(slow**2)), over_5_s(lines)
+def seizures_of(episodes):
+    held = [(one.onset_s, one.offset_s) for one in episodes if one.kind == SEIZURE]
+    return np.array(held, np.float64).reshape(-1, 2)
 
 
-def over_5_s(values):
-    steps = values.mean(axis=0).reshape(-1, RATE_HZ // STEP).mean(axis=1)
-    return np.convolve(steps, np.full(5 * STEP, 1 / (5 * STEP)), "same")
+def labels_of(seizures):
+    labels = np.zeros(SECONDS * STEP_HZ, bool)
+    for first, last in (seizures * STEP_HZ).astype(int):
+        labels[first:last] = True
+    return labels
 
 
-def test_it_is_neither_easy_nor_impossible_to_tell_seizures_by_size(measured):
-    labels, rms, line_length = (np.concatenate(column) for column in zip(*measured, strict=True))
+def test_it_is_neither_easy_nor_impossible_to_tell_seizures_by_size():
+    drawn = [draw(patient) for patient in range(PATIENTS)]
+    labels = np.concatenate([labels_of(seizures_of(episodes)) for _, episodes in drawn])
     assert 0.05 < labels.mean() < 0.14
-    assert 0.80 < roc_auc_score(labels, rms) < 0.93
-    assert 0.50 < roc_auc_score(labels, line_length) < 0.72
+    assert 0.80 < roc_auc_score(labels, np.concatenate([rms(signal) for signal, _ in drawn])) < 0.93
+    assert 0.50 < roc_auc_score(labels, np.concatenate([line_length(signal) for signal, _ in drawn])) < 0.72
 
 
-def test_twenty_minutes_hold_two_seizures_and_every_distractor():
-    for patient in range(PATIENTS):
-        _, episodes = draw(patient)
-        kinds = [one.kind for one in episodes]
-        assert kinds.count(SEIZURE) == 2
-        assert len(kinds) == 7
-        assert set(kinds) == {SEIZURE, *DISTRACTORS}
+@pytest.mark.slow
+def test_a_threshold_on_size_tuned_on_eight_patients_does_poorly_on_eight_others():
+    drawn = [draw(patient) for patient in range(16)]
+    values = [rms(signal) for signal, _ in drawn]
+    seizures = [seizures_of(episodes) for _, episodes in drawn]
+    threshold = tuned_threshold(values[:8], seizures[:8])
+    assert 0.45 < event_f1(values[8:], seizures[8:], threshold) < 0.72
+    labels = np.concatenate([labels_of(one) for one in seizures[8:]])
+    assert roc_auc_score(labels, np.concatenate(values[8:])) == pytest.approx(0.87, abs=0.04)
+
+
+@pytest.mark.parametrize("patient", range(16))
+def test_twenty_minutes_hold_two_seizures_and_every_distractor(patient):
+    kinds = [one.kind for one in draw_episodes(np.random.default_rng([7, patient, 0]), SECONDS)]
+    assert kinds.count(SEIZURE) == 2
+    assert len(kinds) == 7
+    assert set(kinds) == {SEIZURE, *DISTRACTORS}
