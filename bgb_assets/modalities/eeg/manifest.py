@@ -82,7 +82,7 @@ def run(fan_in: FanIn, params: ManifestParams, out: Path) -> StageResult:
     return StageResult(
         facets={
             "rows": manifest["digests"]["rows"],
-            "windows": sha256_json([contents, notes["channels"], notes["window_samples"]]),
+            "windows": sha256_json([contents, notes["channels"], notes["window_samples"], notes["stride_samples"]]),
             "tables": sha256_json(
                 [[file["part"], file["digest"]] for one in listing["tables"].values() for file in one]
             ),
