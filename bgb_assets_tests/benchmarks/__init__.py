@@ -26,6 +26,7 @@ GATES: Mapping[str, Mapping[int, str]] = {
         26: "bench_eeg_features",
         27: "bench_eeg_features",
         28: "bench_eeg_windows",
+        29: "bench_eeg_scoring",
         30: "bench_eeg_detection",
         32: "bench_eeg_features",
     },

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.eeg.scoring import counts, timeline
+from bgb_assets.modalities.eeg.scoring.batch import Batch, batch_of
 from bgb_assets.modalities.eeg.scoring.board import over_patients, szcore_board
 from bgb_assets.modalities.eeg.scoring.counts import Counts
 from bgb_assets.modalities.eeg.scoring.events import Events
 from bgb_assets.modalities.eeg.scoring.latency import latencies_s
 from bgb_assets.modalities.eeg.scoring.metrics import STD_OF, Figure, Metric, Scorer, Scores
 from bgb_assets.modalities.eeg.scoring.nedc import EPOCH_S, nedc_epoch, nedc_overlap, nedc_taes
-from bgb_assets.modalities.eeg.scoring.szcore import szcore_event, szcore_sample
+from bgb_assets.modalities.eeg.scoring.szcore import szcore_event, szcore_events, szcore_sample, szcore_samples
 from bgb_assets.modalities.eeg.scoring.timeline import Histogram
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets.training.intervals import RESAMPLES, Interval, bootstrap_sums, group_sums
@@ -36,6 +37,11 @@ SCORERS: Mapping[Scorer, Score] = {
     Scorer.NEDC_TAES: nedc_taes,
     Scorer.NEDC_EPOCH: nedc_epoch,
 }
+_TOGETHER: Mapping[Scorer, Callable[[Batch], NDArray[np.float64]]] = {
+    Scorer.SZCORE_EVENT: szcore_events,
+    Scorer.SZCORE_SAMPLE: szcore_samples,
+}
+"""Scorers that take all recordings at once."""
 Rate: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Counts (..., 4) -> figures (...)."""
 _RATES: Mapping[Figure, Rate] = {
@@ -124,10 +130,7 @@ def evaluate(recordings: Sequence[Recording], *, resamples: int = RESAMPLES, see
     if not recordings:
         raise BadInput("there is no recording to score", "give recordings with a reference and a hypothesis")
     patients, place = np.unique([one.patient for one in recordings], return_inverse=True)
-    tables = {
-        scorer: group_sums(np.array([_row(score, one) for one in recordings]), place, len(patients))
-        for scorer, score in SCORERS.items()
-    }
+    tables = {scorer: group_sums(score_all(scorer, recordings), place, len(patients)) for scorer in SCORERS}
     draws = _Draws(resamples, seed)
     found = {
         metric: interval
@@ -151,6 +154,26 @@ class _Draws:
 
     def interval(self, sums: NDArray[Any], statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Interval:
         return bootstrap_sums(sums, statistic, resamples=self.resamples, seed=self.seed)
+
+
+def score_all(scorer: Scorer, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+    """Return (recordings, 4) counts in the order of `counts.COLUMNS`.
+
+    Raises:
+        BadInput: A recording cannot be scored; the message names it.
+    """
+    if scorer not in _TOGETHER:
+        return _one_by_one(scorer, recordings)
+    lists = [one.reference for one in recordings], [one.hypothesis for one in recordings]
+    try:
+        batch = batch_of(*lists, [one.duration_s for one in recordings])
+    except BadInput:
+        return _one_by_one(scorer, recordings)  # Which raises for the recording that is bad, with its name.
+    return _TOGETHER[scorer](batch)
+
+
+def _one_by_one(scorer: Scorer, recordings: Sequence[Recording]) -> NDArray[np.float64]:
+    return np.array([_row(SCORERS[scorer], one) for one in recordings], np.float64).reshape(-1, len(counts.COLUMNS))
 
 
 def _row(score: Score, recording: Recording) -> tuple[float, float, float, float]:

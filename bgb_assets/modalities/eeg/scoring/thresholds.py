@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.eeg.scoring import counts
-from bgb_assets.modalities.eeg.scoring.evaluation import SCORERS
+from bgb_assets.modalities.eeg.scoring.evaluation import Recording, score_all
 from bgb_assets.modalities.eeg.scoring.events import Events
 from bgb_assets.modalities.eeg.scoring.metrics import FALSE_ALARM_LIMITS, Figure, Metric, Scorer
 from bgb_assets.modalities.eeg.scoring.timeline import Histogram, values
@@ -98,15 +98,19 @@ def operating_points(
     """
     if not timelines:
         raise BadInput("there is no timeline to choose a threshold on", "give recordings with probabilities")
-    score = SCORERS[scorer]
     rows = [
-        [score(one.reference, detect(one.probabilities, float(at)), one.duration_s).row for at in thresholds]
-        for one in timelines
+        score_all(scorer, [_detected(place, one, detect, at) for place, one in enumerate(timelines)])
+        for at in thresholds.tolist()
     ]
     patients, place = np.unique([one.patient for one in timelines], return_inverse=True)
-    flat = np.array(rows, np.float64).reshape(len(timelines), -1)
+    flat = np.stack(rows, 1).reshape(len(timelines), -1)
     table = group_sums(flat, place, len(patients)).reshape(len(patients), len(thresholds), len(counts.COLUMNS))
     return OperatingPoints(scorer, thresholds, table)
+
+
+def _detected(place: int, one: Timeline, detect: Detect, threshold: float) -> Recording:
+    events = detect(one.probabilities, threshold)
+    return Recording(f"timeline {place}", one.patient, one.duration_s, one.reference, events)
 
 
 def best_threshold(points: OperatingPoints) -> float:
