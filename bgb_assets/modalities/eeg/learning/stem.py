@@ -42,18 +42,37 @@ class Stem(nn.Module):
 
     def forward(self, signals: Tensor) -> Tensor:
         """Return states (N, T / 16, width) of signals (N, T), T a multiple of 16."""
-        signals = signals[:, None]
-        shapes = signals
+        shapes = signals[:, None]
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            shapes = functional.gelu(norm(convolution(shapes)))
+            shaped = by_phases(signals, convolution) if shapes.shape[1] == 1 else convolution(shapes)
+            shapes = functional.gelu(norm(shaped))
         both = torch.cat([shapes, self.band_norm(self._log_power(signals))], dim=1)
         states: Tensor = self.join(both.transpose(1, 2))
         return states
 
     def _log_power(self, signals: Tensor) -> Tensor:
         """Return the log-power (N, bands, T / 16) in float32: squares of a clipped signal overflow half floats."""
-        power = functional.avg_pool1d(self.bands(signals).float().square(), POWER_STEPS)
+        power = functional.avg_pool1d(by_phases(signals, self.bands).float().square(), POWER_STEPS)
         return torch.log(power + LEAST_POWER)
+
+
+def by_phases(signals: Tensor, convolution: nn.Module) -> Tensor:
+    """Return what a strided convolution without bias gives for one channel, (N, channels, L), of signals (N, T).
+
+    The samples of each phase of the stride become a channel, and the stride vanishes: the same products, three times
+    faster on a CPU forth and back, where a single channel leaves vectors empty.
+    """
+    if not isinstance(convolution, nn.Conv1d):
+        raise TypeError(f"a Conv1d is needed, got {type(convolution).__name__}")
+    (size,), (stride,) = convolution.kernel_size, convolution.stride
+    left = int(convolution.padding[0])
+    taps = -(-size // stride)
+    steps = (signals.shape[-1] + 2 * left - size) // stride + 1
+    # The kernel is filled up with zeros, and the signal so far that it may reach beyond its padding there.
+    right = (steps - 1 + taps) * stride - signals.shape[-1] - left
+    phases = functional.pad(signals, (left, right)).reshape(len(signals), -1, stride).transpose(1, 2)
+    weight = functional.pad(convolution.weight[:, 0], (0, taps * stride - size)).reshape(-1, taps, stride)
+    return functional.conv1d(phases, weight.transpose(1, 2))
 
 
 def batch_norm(channels: int, eps: float = 1e-5) -> nn.BatchNorm1d:

@@ -61,6 +61,14 @@ def test_first_decays_are_those_of_the_design():
     torch.testing.assert_close(torch.nn.functional.softplus(made.dt_bias), torch.full((4,), FIRST_DT))
 
 
+def test_the_convolution_of_channels_is_causal_and_that_of_torch():
+    torch.manual_seed(0)
+    one = StateSpaceMap(SHAPE)
+    signal = torch.randn(2, 50, one.convolution.in_channels)
+    padded = torch.nn.functional.pad(signal.transpose(1, 2), (3, 0))
+    torch.testing.assert_close(one._convolved(signal), one.convolution(padded).transpose(1, 2))
+
+
 @torch.inference_mode()
 def test_a_map_sees_the_past_only_and_a_layer_both_sides():
     torch.manual_seed(0)
