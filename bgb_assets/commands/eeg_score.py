@@ -16,7 +16,6 @@ from bgb_assets.runtime.errors import UsageError
 if TYPE_CHECKING:
     from bgb_assets.modalities.eeg.scoring.evaluation import Evaluation
     from bgb_assets.modalities.eeg.scoring.folders import Pairs
-    from bgb_assets.training.intervals import Interval
 
 
 def score(reference: Path, hypothesis: Path, *, missing: str, resamples: int, seed: int, as_json: bool) -> None:
@@ -52,7 +51,7 @@ def _show(pairs: "Pairs", evaluation: "Evaluation") -> None:
     typer.echo(f"{evaluation.recordings} recordings of {len(evaluation.patients)} patients, {hours:.2f} h")
     counted = [[str(scorer), *map(_text, table.sum(0).tolist())] for scorer, table in evaluation.tables.items()]
     print_table(["counts", *COLUMNS], counted)
-    found = [[metric.name, _text(one.value), _ends(one)] for metric, one in evaluation.scores.items()]
+    found = [[metric.name, _text(one.value), _ends(one.low, one.high)] for metric, one in evaluation.scores.items()]
     print_table(["figure", "value", "95 % over patients"], found)
     for name in pairs.missing:
         typer.echo(f"no hypothesis, counted as no event: {name}")
@@ -62,8 +61,8 @@ def _show(pairs: "Pairs", evaluation: "Evaluation") -> None:
         typer.echo(f"warning: {warning}")
 
 
-def _ends(interval: "Interval") -> str:
-    return "" if interval.low is None else f"{_text(interval.low)} to {_text(interval.high)}"
+def _ends(low: float | None, high: float | None) -> str:
+    return "" if low is None else f"{_text(low)} to {_text(high)}"
 
 
 def _text(value: float | None) -> str:
