@@ -9,6 +9,7 @@ from bgb_assets.commands.eeg_score import score
 from bgb_assets.runtime.errors import BadInput, UsageError
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.eeg.scoring.test_folders import write_csv_bi
+from bgb_assets_tests.test_cli import bgb
 
 
 @pytest.fixture
@@ -62,3 +63,13 @@ def test_real_labels_against_themselves_are_perfect(capsys: pytest.CaptureFixtur
     found = json.loads(capsys.readouterr().out)
     assert (found["recordings"], found["patients"]) == (44, 19)
     assert found["scores"]["nedc_taes_f1"]["value"] == 1.0
+
+
+def test_the_verb_as_typed(folders: tuple[Path, Path]) -> None:
+    said = bgb("score", "eeg", "--ref", folders[0], "--hyp", folders[1], "--resamples", "20", "--json")
+    assert (said.code, said.json()["recordings"]) == (0, 2)
+    (folders[1] / "p0_1.csv_bi").unlink()
+    said = bgb("score", "eeg", "--ref", folders[0], "--hyp", folders[1])
+    assert said.code == 1
+    assert "1 of 2 recordings are missing, the first is 'p0_1'" in said.err
+    assert bgb("score", "eeg", "--ref", folders[0], "--hyp", folders[0] / "none").code == 2
