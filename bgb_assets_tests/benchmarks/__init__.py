@@ -22,12 +22,14 @@ GATES: Mapping[str, Mapping[int, str]] = {
         36: "bench_beatmap_memory",
     },
     "eeg": {
+        21: "bench_eeg_learning",
         25: "bench_eeg_windows",
         26: "bench_eeg_features",
         27: "bench_eeg_features",
         28: "bench_eeg_windows",
         29: "bench_eeg_scoring",
         30: "bench_eeg_detection",
+        31: "bench_eeg_learning",
         32: "bench_eeg_features",
     },
 }
