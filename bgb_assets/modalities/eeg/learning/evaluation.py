@@ -8,7 +8,7 @@ Belongs here: these files. Does not belong here: the scores themselves (`scoring
 opens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from bgb_assets.modalities.eeg.learning.recordings import Heard, at_threshold, f
 from bgb_assets.modalities.eeg.scoring.evaluation import Recording, evaluate
 from bgb_assets.modalities.eeg.scoring.thresholds import candidate_thresholds
 from bgb_assets.modalities.eeg.scoring.timeline import fit_temperature, reliability
-from bgb_assets.storage.atomic import write_json
+from bgb_assets.storage.digests import canonical_json
 
 FOLDER = "evaluation"
 PROBABILITIES_FILE = "probabilities.npy"
@@ -51,15 +51,16 @@ def write_evaluation(out: Path, heard: Sequence[Heard], params: PostprocessParam
     events = [one.events(params) for one in heard]
     ends = np.cumsum([len(one.probabilities) for one in heard]).tolist()
     described = [_described(one, found.tolist(), end) for one, found, end in zip(heard, events, ends, strict=True)]
-    write_json(folder / RECORDINGS_FILE, {"split": "val", "recordings": described})
+    (folder / RECORDINGS_FILE).write_bytes(canonical_json({"split": "val", "recordings": described}))
     scored = [
         Recording(one.key, one.patient, one.duration_s, one.reference, found, one.steps)
         for one, found in zip(heard, events, strict=True)
     ]
-    write_json(folder / SCORES_FILE, {"split": "val", **evaluate(scored).to_json()})
+    (folder / SCORES_FILE).write_bytes(canonical_json({"split": "val", **evaluate(scored).to_json()}))
     steps = together(heard)
     errors = {f"ece_{kind}": reliability(steps, kind).error for kind in ("width", "mass")}
-    write_json(out / CALIBRATION_FILE, {"split": "val", "temperature": fit_temperature(steps), **errors})
+    calibration = {"split": "val", "temperature": fit_temperature(steps), **errors}
+    (out / CALIBRATION_FILE).write_bytes(canonical_json(calibration))
 
 
 def _described(one: Heard, found: list[list[float]], end: int) -> dict[str, Any]:
@@ -72,3 +73,7 @@ def _described(one: Heard, found: list[list[float]], end: int) -> dict[str, Any]
         "reference": one.reference.tolist(),
         "detected": found,
     }
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_bytes(canonical_json(content))
