@@ -40,8 +40,8 @@ class AttentionLayer(nn.Module):
 
     def _attend(self, states: Tensor) -> Tensor:
         parts = self.project(states).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        queries, keys, values = parts.unbind(0)
-        mixed = functional.scaled_dot_product_attention(rotate(queries), rotate(keys), values)
+        queries, keys = rotate(parts[:2]).unbind(0)
+        mixed = functional.scaled_dot_product_attention(queries, keys, parts[2])
         out: Tensor = self.gather(mixed.transpose(1, 2).flatten(2))
         return out
 
