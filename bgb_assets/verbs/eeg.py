@@ -43,8 +43,8 @@ def detect(
     like_stream: Annotated[
         bool, typer.Option("--like-stream", help="Find what a live stream would have found: nothing looks far ahead.")
     ] = False,
-    container_input: Annotated[str | None, typer.Option(envvar="INPUT", hidden=True)] = None,
-    container_output: Annotated[str | None, typer.Option(envvar="OUTPUT", hidden=True)] = None,
+    container_input: Annotated[str | None, typer.Option(envvar="INPUT", hidden=True, help="See below.")] = None,
+    container_output: Annotated[str | None, typer.Option(envvar="OUTPUT", hidden=True, help="See below.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Find the seizures of an EEG recording with a trained model.

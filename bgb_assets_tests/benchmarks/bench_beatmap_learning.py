@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from bgb_assets_tests.benchmarks.measured import gate
-from bgb_assets_tests.modalities.beatmap.marked_songs import PARAMS, QUICK, DeafToPlace, train, with_steps
 from bgb_assets_tests.modalities.beatmap.learning.test_network_learns import SONGS, delivered
+from bgb_assets_tests.modalities.beatmap.marked_songs import PARAMS, QUICK, DeafToPlace, train, with_steps
 
 PACES = (2.0, 4.0, 6.0, 8.0)
 

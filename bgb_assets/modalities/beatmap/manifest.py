@@ -36,8 +36,8 @@ from bgb_assets.storage.manifest import write_manifest
 from bgb_assets.storage.pins import Decision, Pins, read_pins
 from bgb_assets.storage.table_reader import Tables
 from bgb_assets.storage.tables import (
-    RowsPerGroup,
     PartSummary,
+    RowsPerGroup,
     conform,
     plan_parts,
     table_of,
