@@ -29,7 +29,7 @@ MODALITY = Modality(
             name="raw",
             run=f"{_HERE}.raw:run",
             code_version="1",
-            description="One recording as delivered: electrodes by exact name, timeline, and everything that was noted.",
+            description="One recording as delivered: electrodes by exact name, timeline, all that was noted.",
             params=RawParams(),
             reads=(Reads("upload", facets=("recording", "sidecars", "place"), files=("*",)),),
             publishes=("recording", "timeline", "labels", "meta"),

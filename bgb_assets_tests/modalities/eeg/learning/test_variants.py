@@ -32,6 +32,6 @@ def test_rates_decays_and_batches_are_those_of_the_design():
 
 def test_describing_the_variants_imports_no_torch():
     code = (
-        "import sys, bgb_assets.modalities.eeg.learning.variants; print({'torch', 'numpy', 'pyarrow'} & {*sys.modules})"
+        "import sys, bgb_assets.modalities.eeg.learning.variants; print({'torch', 'scipy', 'pyarrow'} & {*sys.modules})"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
