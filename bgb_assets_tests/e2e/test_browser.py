@@ -60,6 +60,14 @@ class Browser:
         from selenium.webdriver.common.action_chains import ActionChains
         from selenium.webdriver.common.keys import Keys
 
+        seen: list[Any] = []
+
+        def at_rest() -> bool:
+            seen.append(element.rect)
+            return seen[-2:-1] == seen[-1:]
+
+        # A dialog that is still filling moves its parts: the click would meet the neighbour.
+        self.wait("the element is at rest", at_rest, 30.0)
         steps = ActionChains(self.driver)
         if add:
             steps.key_down(Keys.SHIFT)
@@ -108,6 +116,7 @@ def test_materialize_from_the_graph(shared_live: Live, browser: Browser) -> None
         browser.click(browser.find(stage, "div"), add=i > 0)
     browser.click(browser.find("Materialize selected (4)…", "span"))
     browser.find("Launch runs to materialize 4 assets")
+    browser.find("Failed and missing")  # the buttons come late, and push down what is below them
     browser.click(browser.find("Select a partition or create one"))
     for song in SONGS:
         browser.click(browser.find(song))
