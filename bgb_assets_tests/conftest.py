@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bgb_assets.chain import Chain
@@ -18,6 +19,10 @@ from bgb_assets_tests.driving import everything
 from bgb_assets_tests.toy_source import Shelf
 
 MakeChain = Callable[..., Chain]
+
+# What a test takes depends on what else the machine does: no test is timed.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 SETTLE_AT_ONCE = "[inbox]\nsettle_s = 0.0\n"
 

@@ -164,4 +164,6 @@ def _numpy_type(kind: pa.DataType) -> np.dtype[np.generic]:
 
 def _dictionary_codes(chunk: Column) -> npt.NDArray[np.int32]:
     indices = chunk.indices
+    if indices.null_count == 0:
+        return _raw(indices).astype(np.int32, copy=False)
     return np.where(_valid(indices), _raw(indices), -1).astype(np.int32)

@@ -228,7 +228,7 @@ def compare_planning(members: int) -> None:
 
 def compare(what: str, arms: Mapping[str, Callable[[], object]], repeats: int) -> Mapping[str, float]:
     """Print the median time of each arm, and return each other arm's over the last one's, which is ours."""
-    taken = in_turns(arms, repeats, warm=0)
+    taken = in_turns(arms, repeats)
     show(what, taken)
     *others, ours = arms
     return {other: ratio(taken[other], taken[ours]) for other in others}
