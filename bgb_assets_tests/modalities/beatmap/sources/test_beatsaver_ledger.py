@@ -52,7 +52,7 @@ def test_a_page_is_noted_with_its_cursor_or_not_at_all(tmp_path):
     """A process that dies between the two statements of a note leaves neither."""
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from bgb_assets.modalities.beatmap import beatsaver_ledger as module\n"
+        "from bgb_assets.modalities.beatmap.sources import beatsaver_ledger as module\n"
         "module._move = lambda *_: os.kill(os.getpid(), 9)\n"
         "module.Ledger(Path(sys.argv[1])).note('a', {'1': 'x'}, {})"
     )
