@@ -83,7 +83,10 @@ def as_codes(column: Column) -> Codes:
         column = column.dictionary_encode()
     if column.num_chunks == 0:
         return Codes(np.empty(0, np.int32), ())
-    chunks: list[Any] = column.unify_dictionaries().chunks
+    chunks: list[Any] = column.chunks
+    # A table that was read is unified already; doing it again hashes every value once per chunk.
+    if not _share_dictionary(chunks):
+        chunks = column.unify_dictionaries().chunks
     codes = [_dictionary_codes(chunk) for chunk in chunks]
     return Codes(np.concatenate(codes), tuple(chunks[0].dictionary.to_pylist()))
 
@@ -160,6 +163,16 @@ def _numpy_type(kind: pa.DataType) -> np.dtype[np.generic]:
     if kind not in _NUMPY:
         raise StoreError(f"a column of {kind} holds no numbers")
     return np.dtype(_NUMPY[kind])
+
+
+def _share_dictionary(chunks: list[Any]) -> bool:
+    """Return whether the dictionaries of the chunks are the same memory: those of equal content elsewhere do not count."""
+    places = {_place(chunk.dictionary) for chunk in chunks}
+    return len(places) == 1
+
+
+def _place(values: Column) -> tuple[int, ...]:
+    return values.offset, len(values), *(buffer.address if buffer is not None else 0 for buffer in values.buffers())
 
 
 def _dictionary_codes(chunk: Column) -> npt.NDArray[np.int32]:
