@@ -31,6 +31,20 @@ def score_eeg(
     eeg_score.score(reference, hypothesis, missing=missing, resamples=resamples, seed=seed, as_json=json)
 
 
+@groups.inspect.command("eeg")
+def inspect_eeg(
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Recordings, or their labels alone; or one file.")],
+    variant: Annotated[
+        str | None, typer.Option(help="Model variant whose draw is told; the default one where left out.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Say what a folder would become: windows, class ratio, bytes, what would be refused; opens no signal."""
+    from bgb_assets.commands import eeg_inspect
+
+    eeg_inspect.inspect(path, variant, as_json=json)
+
+
 @app.command()
 def detect(
     recording: Annotated[
