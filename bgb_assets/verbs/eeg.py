@@ -45,6 +45,20 @@ def inspect_eeg(
     eeg_inspect.inspect(path, variant, as_json=json)
 
 
+@groups.export.command("eeg")
+def export_eeg(
+    output: Annotated[Path, typer.Argument(help="The JSON file to write.")],
+    split: Annotated[
+        str | None, typer.Option(help="train, val or test: only its windows; those of all three where left out.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Write the manifest as three lists of files and window numbers, as trainers of per-window archives read it."""
+    from bgb_assets.commands import eeg_export
+
+    eeg_export.export(output, split, as_json=json)
+
+
 @app.command()
 def detect(
     recording: Annotated[

@@ -10,5 +10,13 @@ inspect = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Say wha
 convert = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file in another format.")
 repair = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file again without its faults.")
 score = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Score any tool's output against what is true.")
+export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the store holds for other programs.")
 
-GROUPS = {"evaluate": evaluate, "inspect": inspect, "convert": convert, "repair": repair, "score": score}
+GROUPS = {
+    "evaluate": evaluate,
+    "inspect": inspect,
+    "convert": convert,
+    "repair": repair,
+    "score": score,
+    "export": export,
+}
