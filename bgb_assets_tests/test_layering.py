@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from bgb_assets.modalities.registry import NAMES
 from bgb_assets_tests.fixtures import REPOSITORY
 
 PACKAGE = REPOSITORY / "bgb_assets"
@@ -52,8 +53,12 @@ MODALITY_STORAGE = {
     "found_groups",
 }
 """What a modality may use of the storage: pure machinery, no store."""
+MODALITIES = [f"bgb_assets.modalities.{name}" for name in NAMES]
 CONTRACTS = {"bgb_assets.modalities.contract", "bgb_assets.modalities.sources"}
-HEAVY = ("torch", "librosa", "dagster", "pyarrow", "nibabel", "pandas", "numba", "scipy", "lightning")
+HEAVY = (
+    *("torch", "lightning", "librosa", "nibabel", "mne", "edfio"),
+    *("dagster", "pyarrow", "pandas", "numba", "scipy"),
+)
 MAX_LINES = 400
 HELP_LIMIT_S = 0.3
 
@@ -154,7 +159,7 @@ def test_no_two_modules_import_each_other() -> None:
     assert set(order) == set(modules())
 
 
-@pytest.mark.parametrize("module", [name for name in modules() if name.endswith((".beatmap", "contract"))])
+@pytest.mark.parametrize("module", [*MODALITIES, "bgb_assets.modalities.contract", "bgb_assets.modalities.registry"])
 def test_describing_a_modality_imports_nothing_heavy(module: str) -> None:
     assert not loaded(f"import {module}") & set(HEAVY)
 
@@ -164,13 +169,14 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_the_code_location_imports_no_torch(tmp_path: Path) -> None:
-    assert not loaded("import bgb_assets.definitions", BGB_DATA_ROOT=str(tmp_path)) & {"torch", "librosa", "nibabel"}
+    heavy = {"torch", "librosa", "nibabel", "mne", "edfio", "scipy"}
+    assert not loaded("import bgb_assets.definitions", BGB_DATA_ROOT=str(tmp_path)) & heavy
 
 
-@pytest.mark.parametrize("module", ["bgb_assets.training.__main__", "bgb_assets.modalities.beatmap.model"])
+@pytest.mark.parametrize("module", ["bgb_assets.training.__main__", *(f"{name}.model" for name in MODALITIES)])
 def test_training_runs_where_there_is_no_dagster_and_no_signal_library(module: str) -> None:
     # Hidden, not only looked for: a library of the trainer imports librosa where it finds it.
-    absent = ("dagster", "librosa", "nibabel", "soundfile", "pandas", "numba")
+    absent = ("dagster", "librosa", "nibabel", "soundfile", "mne", "edfio", "pandas", "numba")
     hide = f"from bgb_assets_tests.training.absent_packages import make_absent; make_absent(*{absent})"
     assert not loaded(f"{hide}\nimport {module}") & set(absent)
 

@@ -7,7 +7,7 @@ from bgb_assets.modalities.contract import Modality
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.runtime.imports import resolve
 
-NAMES = ("beatmap",)
+NAMES = ("beatmap", "eeg")
 
 
 def modality(name: str) -> Modality:

@@ -2,7 +2,8 @@
 
 `python -m bgb_assets_tests.modalities.golden` writes them anew after a `code_version` was raised. Whole numbers,
 texts and audio samples are kept as digests; of numbers with a fraction, which differ in their last digits from one
-kind of processor to another, a few and their sums, compared within `TOLERANCE`.
+kind of processor to another, a few and their sums, compared within `TOLERANCE`; a golden upload names the files of
+whole numbers that were rounded from such (`ROUNDED`), which are kept as shares of the full range.
 Belongs here: describing outputs and comparing the descriptions. Does not belong here: the uploads (each modality's
 `golden_upload`).
 """
@@ -14,7 +15,7 @@ import math
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import pyarrow.parquet as pq
 
 from bgb_assets.chain import Chain
 from bgb_assets.modalities import registry
-from bgb_assets.modalities.contract import UPLOAD, Modality, Stage
+from bgb_assets.modalities.contract import UPLOAD, Modality, Stage, matches
 from bgb_assets.runtime.executor import InProcessExecutor
 from bgb_assets.runtime.settings import load_settings
 from bgb_assets.storage.digests import as_plain
@@ -35,8 +36,11 @@ from bgb_assets_tests.driving import fan_in, ingest, walk
 PATH = Path(__file__).with_name("golden.json")
 COMMAND = "python -m bgb_assets_tests.modalities.golden"
 TOLERANCE, ABSOLUTE = 1e-3, 1e-4
+INT16 = 32_767
+"""Of full range: three whole numbers are less than `ABSOLUTE` of it."""
 SOME = 12
 """So many numbers of an array are kept."""
+SOME_OF_SIGNAL = 200
 
 _PLACE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}|[0-9a-f]{64}")
 
@@ -50,9 +54,9 @@ def stages_of(modality: Modality) -> tuple[Stage, ...]:
 
 def describe(modality: Modality, root: Path) -> dict[str, Described]:
     """Run the golden uploads in an empty data root; return stage -> code version, params and description."""
-    importlib.import_module(f"bgb_assets_tests.modalities.{modality.name}.golden_upload").write(
-        root / "inbox" / modality.name
-    )
+    uploads = importlib.import_module(f"bgb_assets_tests.modalities.{modality.name}.golden_upload")
+    uploads.write(root / "inbox" / modality.name)
+    rounded = getattr(uploads, "ROUNDED", {})
     (root / "config.toml").write_text(SETTLE_AT_ONCE)
     chain = Chain(modality, load_settings({"BGB_DATA_ROOT": str(root)}), InProcessExecutor())
     ingest(chain)
@@ -63,7 +67,7 @@ def describe(modality: Modality, root: Path) -> dict[str, Described]:
             "code_version": stage.code_version,
             "params": as_plain(stage.params),
             "output": {
-                name: _entry(chain, record, exact=not stage.fan_in)
+                name: _entry(chain, record, rounded.get(stage.name, ()), exact=not stage.fan_in)
                 for name, record in (
                     [("", made[stage.name].record)]
                     if stage.fan_in
@@ -117,13 +121,14 @@ def _upstream(modality: Modality, stage: Stage) -> set[str]:
     return direct.union(*(_upstream(modality, modality.stage(name)) for name in direct))
 
 
-def _entry(chain: Chain, record: Record, *, exact: bool) -> Described:
+def _entry(chain: Chain, record: Record, rounded: Sequence[str], *, exact: bool) -> Described:
     """Describe an entry's files, those of its parts below their names, and what it tells people."""
     described: Described = {"absent": record.absent, "facets": sorted(record.facets)}
     for name, directory in _directories(chain, record):
         files = (path for path in sorted(directory.rglob("*")) if path.is_file() and path.name != RECORD_NAME)
         for path in files:
-            described[f"{name}{path.relative_to(directory).as_posix()}"] = _file(path, exact=exact)
+            held = rounded_samples(path) if matches(path.name, tuple(rounded)) else _file(path, exact=exact)
+            described[f"{name}{path.relative_to(directory).as_posix()}"] = held
     return described
 
 
@@ -145,6 +150,11 @@ def _file(path: Path, *, exact: bool) -> Any:
         value = _without_fractions(json.loads(path.read_bytes()), fractions, exact=exact)
         return {"digest": _digest(value), "fractions": _numbers(np.array(fractions, np.float64))}
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def rounded_samples(path: Path) -> Described:
+    """Describe 16-bit samples that were rounded from fractions, as shares of the full range."""
+    return _numbers(np.fromfile(path, "<i2") / INT16, SOME_OF_SIGNAL)
 
 
 def _array(array: np.ndarray) -> Described:
@@ -169,10 +179,10 @@ def _table(table: pa.Table, *, exact: bool) -> Described:
     return described
 
 
-def _numbers(values: np.ndarray) -> Described:
+def _numbers(values: np.ndarray, most: int = SOME) -> Described:
     """Return how many numbers there are and are finite, their sums, and some of them, evenly spread."""
     finite = values[np.isfinite(values)]
-    some = finite[np.linspace(0, len(finite) - 1, min(SOME, len(finite))).astype(np.int64)] if len(finite) else finite
+    some = finite[np.linspace(0, len(finite) - 1, min(most, len(finite))).astype(np.int64)] if len(finite) else finite
     return {
         "count": len(values),
         "finite": len(finite),

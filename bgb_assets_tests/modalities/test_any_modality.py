@@ -52,7 +52,7 @@ def modality(request: pytest.FixtureRequest) -> Modality:
 
 
 @pytest.fixture(scope="module")
-def songs(modality: Modality, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(modality: Modality, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The modality's own made-up uploads."""
     out = tmp_path_factory.mktemp("made_up")
     resolve(modality.synth)(out, UPLOADS, SEED)
@@ -60,14 +60,33 @@ def songs(modality: Modality, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def root(modality: Modality, songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folders(modality: Modality, made: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A directory of each made-up upload, as a stage is handed it."""
+    space = tmp_path_factory.mktemp("folders")
+    return [folder_of(one, made, space / str(number)) for number, one in enumerate(found_in(modality, made))]
+
+
+def found_in(modality: Modality, folder: Path) -> list[Found]:
+    return list(resolve(modality.discover)(folder))
+
+
+def folder_of(found: Found, root: Path, out: Path) -> Path:
+    for name in found.files:
+        target = out / name.removeprefix(f"{found.path}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, target)
+    return out
+
+
+@pytest.fixture(scope="module")
+def root(modality: Modality, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with the uploads brought as far as tokens."""
-    return finished(modality, songs, tmp_path_factory.mktemp("root"))
+    return finished(modality, made, tmp_path_factory.mktemp("root"))
 
 
-def finished(modality: Modality, songs: Path, root: Path) -> Path:
+def finished(modality: Modality, made: Path, root: Path) -> Path:
     (root / "config.toml").write_text(SETTLE_AT_ONCE)
-    shutil.copytree(songs, root / "inbox" / modality.name)
+    shutil.copytree(made, root / "inbox" / modality.name)
     chain = open_chain(modality, root)
     ingest(chain)
     found = walk(chain)
@@ -85,26 +104,28 @@ def files_below(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_made_up_uploads_are_stable_to_the_byte(modality: Modality, songs: Path, tmp_path: Path) -> None:
+def test_made_up_uploads_are_stable_to_the_byte(modality: Modality, made: Path, tmp_path: Path) -> None:
     resolve(modality.synth)(tmp_path / "again", UPLOADS, SEED)
     resolve(modality.synth)(tmp_path / "other", UPLOADS, SEED + 1)
-    assert files_below(tmp_path / "again") == files_below(songs)
-    assert files_below(tmp_path / "other") != files_below(songs)
+    assert files_below(tmp_path / "again") == files_below(made)
+    assert files_below(tmp_path / "other") != files_below(made)
 
 
-def test_uploads_are_found_in_sorted_order_each_once(modality: Modality, songs: Path) -> None:
-    found: list[Found] = list(resolve(modality.discover)(songs))
-    assert [one.path for one in found] == sorted(path.name for path in songs.iterdir())
+def test_uploads_are_found_in_sorted_order_each_once(modality: Modality, made: Path) -> None:
+    found = found_in(modality, made)
+    paths = [one.path for one in found]
+    assert paths == sorted(set(paths))
+    assert len(paths) == UPLOADS
     held = sorted(name for one in found for name in one.files)
-    assert held == sorted(files_below(songs)), "every file belongs to one upload"
+    assert held == sorted(files_below(made)), "every file belongs to one upload"
     assert all(tuple(sorted(one.files)) == one.files for one in found)
-    assert list(resolve(modality.discover)(songs)) == found
+    assert found_in(modality, made) == found
 
 
-def test_fingerprint_is_of_the_content_and_declared(modality: Modality, songs: Path, tmp_path: Path) -> None:
+def test_fingerprint_is_of_the_content_and_declared(modality: Modality, folders: list[Path], tmp_path: Path) -> None:
     fingerprint = resolve(modality.fingerprint)
     seen = set()
-    for folder in songs.iterdir():
+    for folder in folders:
         copy = Path(shutil.copytree(folder, tmp_path / f"as {folder.name}", copy_function=shutil.copyfile))
         facets = dict(fingerprint(folder))
         assert facets == dict(fingerprint(copy)) == dict(fingerprint(folder))
@@ -116,10 +137,10 @@ def test_fingerprint_is_of_the_content_and_declared(modality: Modality, songs: P
 
 
 def test_changed_byte_of_any_file_changes_the_fingerprint_or_is_refused(
-    modality: Modality, songs: Path, tmp_path: Path
+    modality: Modality, folders: list[Path], tmp_path: Path
 ) -> None:
     fingerprint = resolve(modality.fingerprint)
-    source = sorted(songs.iterdir())[0]
+    source = folders[0]
     before = dict(fingerprint(source))
     for name in files_below(source):
         copy = Path(shutil.copytree(source, tmp_path / name.replace("/", "_"), copy_function=shutil.copyfile))
@@ -142,9 +163,9 @@ def test_unrecognisable_upload_is_refused_with_a_remedy(modality: Modality, tmp_
         assert str(tmp_path) not in caught.value.reason
 
 
-def test_cost_is_positive_and_grows_with_the_upload(modality: Modality, songs: Path, tmp_path: Path) -> None:
+def test_cost_is_positive_and_grows_with_the_upload(modality: Modality, folders: list[Path], tmp_path: Path) -> None:
     cost_bytes = resolve(modality.cost_bytes)
-    for folder in songs.iterdir():
+    for folder in folders:
         held = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         assert cost_bytes(folder) >= held > 0
         copy = Path(shutil.copytree(folder, tmp_path / folder.name))
@@ -178,9 +199,9 @@ def numbers_in(value: Any) -> Iterator[float]:
 
 
 def test_same_identity_has_the_same_files_in_another_root(
-    modality: Modality, songs: Path, root: Path, tmp_path: Path
+    modality: Modality, made: Path, root: Path, tmp_path: Path
 ) -> None:
-    other = finished(modality, songs, tmp_path)
+    other = finished(modality, made, tmp_path)
     assert data_versions(other, modality.name) == data_versions(root, modality.name)
     assert outputs(other, modality.name) == outputs(root, modality.name)
     assert Counter(name.split("/")[0] for name in outputs(root, modality.name)).keys() >= {"raw", "notes", "tokens"}
@@ -244,9 +265,11 @@ def test_stage_is_handed_the_declared_files_and_nothing_else(modality: Modality,
             patterns = patterns_of(stage, source)
             if source == UPLOAD:
                 references = {name for record in known.values() for name in record.references.values()}
-                own = {name.partition("/")[2] for name in chain.uploads.require(key).files}
+                upload = chain.uploads.require(key)
+                own = {name.removeprefix(f"{upload.path}/") for name in upload.files}
                 named = any(pattern.startswith("@") for pattern in patterns)
                 assert names == (own & references if named else own)
+                assert names
             else:
                 declared = {name for name, _ in declared_files(chain.store, known[source], patterns)}
                 assert names == declared
@@ -259,9 +282,8 @@ def test_fan_in_is_handed_the_declared_files_of_each_upload(
 ) -> None:
     run = FanInRun(open_chain(modality, root), stage_name)
     members = run.inputs.open(tmp_path)
-    assert [member.key for member in members] == sorted(
-        path.name for path in (root / "inbox" / modality.name).glob("[!.]*")
-    )
+    of_uploads = any(read.source in (UPLOAD, *PER_UPLOAD_STAGES) for read in run.stage.reads)
+    assert [member.key for member in members] == (run.chain.uploads.keys() if of_uploads else [])
     for member in members:
         for source, view in member.entries.items():
             patterns = patterns_of(run.stage, source)

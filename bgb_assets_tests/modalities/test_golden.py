@@ -4,6 +4,7 @@ import copy
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bgb_assets.modalities import registry
@@ -77,3 +78,12 @@ def test_last_digits_may_differ_and_nothing_else() -> None:
     assert golden.differences({"a": [1]}, {"a": [1, 2]})
     assert golden.differences({"a": 1}, {"a": 1.0})
     assert golden.differences({"a": 1}, {})
+
+
+@pytest.mark.parametrize(("off", "same"), [(0, True), (2, True), (-2, True), (8, False)])
+def test_of_rounded_samples_two_units_may_differ(tmp_path: Path, off: int, same: bool) -> None:
+    samples = np.arange(-300, 301, 3, dtype="<i2")
+    (tmp_path / "a").write_bytes(samples.tobytes())
+    (tmp_path / "b").write_bytes((samples + off).astype("<i2").tobytes())
+    first, second = (golden.rounded_samples(tmp_path / name) for name in "ab")
+    assert (golden.differences(first, second) == []) is same

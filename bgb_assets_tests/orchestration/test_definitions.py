@@ -18,7 +18,9 @@ print(json.dumps({
     "jobs": sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")),
     "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
     "executor": sorted({job.executor_def.name for job in repository.get_all_jobs()}),
-    "heavy": sorted({"torch", "librosa", "lightning", "pandas", "pyarrow", "numba"} & set(sys.modules)),
+    "heavy": sorted(
+        {"torch", "librosa", "lightning", "pandas", "pyarrow", "numba", "mne", "edfio", "scipy"} & set(sys.modules)
+    ),
 }))
 """
 
@@ -33,9 +35,9 @@ def test_the_code_location(tmp_path):
     assert done.returncode == 0, done.stderr
     stages = ("cache", "features", "inbox", "manifest", "model", "notes", "raw", "tokens")
     assert json.loads(done.stdout) == {
-        "keys": [f"beatmap/{stage}" for stage in stages],
-        "jobs": ["beatmap_train"],
-        "sensors": ["beatmap_automation", "beatmap_uploads_sensor"],
+        "keys": [f"{name}/{stage}" for name in ("beatmap", "eeg") for stage in stages],
+        "jobs": ["beatmap_train", "eeg_train"],
+        "sensors": ["beatmap_automation", "beatmap_uploads_sensor", "eeg_automation", "eeg_uploads_sensor"],
         "executor": ["in_process"],
         "heavy": [],
     }

@@ -22,6 +22,7 @@ MODALITY = Modality(
     tables=f"{_HERE}.notes:TABLES",
     synth=f"{_HERE}.synth:synth",
     pictures=f"{_HERE}.report:pictures",
+    file_pictures=f"{_HERE}.pictures.recording_file:file_pictures",
     variants=VARIANTS,
     default_variant="sdpa-tiny",
     stages=(
@@ -98,7 +99,13 @@ MODALITY = Modality(
             run=f"{_HERE}.tokens:run",
             code_version="1",
             description="The windows as flat arrays to be mapped; the signals stay where they lie.",
-            reads=(Reads("manifest", facets=("rows", "windows"), files=("*",)),),
+            reads=(
+                Reads(
+                    "manifest",
+                    facets=("rows", "windows"),
+                    files=("rows.parquet", "manifest.json", "windows.parquet", "intervals.parquet", "segments.parquet"),
+                ),
+            ),
             publishes=("tokens",),
             kinds=("numpy",),
             audits={"shards": "bgb_assets.storage.audits:shards"},
