@@ -74,7 +74,9 @@ def _ingest_path(
         if path is not None and in_place:
             work.register_in_place(path)
         elif path is not None:
-            work.copy_in(path)
+            copied = work.copy_in(path)
+            if path.is_file() and len(copied) > 1 and not as_json:
+                typer.echo(f"taken in together: {', '.join(copied)}")
         report = work.wait_and_apply(confirm_deletions=confirm)
         present = sync(chain)
     if as_json:

@@ -4,6 +4,7 @@ Belongs here: bringing the upload records in line with what the folders hold, co
 safety. Does not belong here: stages (`bgb_assets.chain`), comparing without acting (`storage.inbox`).
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -132,6 +133,7 @@ class Ingest:
     def copy_in(self, source: Path, on_copy: Callable[[str], None] | None = None) -> list[str]:
         """Copy the uploads below `source` (or the one that it is) into the inbox; return their paths.
 
+        A single file comes with what belongs to the same upload in its folder, such as the labels of a recording.
         Reflinks where the disk can, never hard links: a later change of the source must not reach the copy.
 
         Raises:
@@ -283,7 +285,7 @@ def _uploads_of(source: Path, discover: Callable[[Path], Any]) -> Iterator[tuple
         raise UsageError(f"{source}: no such file or folder")
     source = source.resolve()  # `.` has no name
     if source.is_file():
-        yield source.name, source
+        yield from ((name, source.with_name(name)) for name in _belonging(source, discover))
         return
     for found in discover(source):
         place = source / found.path
@@ -295,3 +297,17 @@ def _uploads_of(source: Path, discover: Callable[[Path], Any]) -> Iterator[tuple
         # Files beside the folder, or that belong together without one, such as a scan and its mask.
         apart = [name for name in found.files if not (place.is_dir() and name.startswith(f"{found.path}/"))]
         yield from ((name, source / name) for name in apart)
+
+
+def _belonging(file: Path, discover: Callable[[Path], Any]) -> Sequence[str]:
+    """Return the names of the files of a file's upload, itself among them; only itself where it is of none or several.
+
+    Nothing below the folder is looked at: the modality sees the folder's own files only, as links.
+    """
+    with tempfile.TemporaryDirectory(prefix="bgb-beside-") as space:
+        for beside in file.parent.iterdir():
+            if beside.is_file():
+                (Path(space) / beside.name).symlink_to(beside)
+        whole = Path(space).resolve().name  # the folder is itself an upload: the file alone was asked for
+        found = [one.files for one in discover(Path(space)) if one.path != whole and file.name in one.files]
+    return sorted(found[0]) if len(found) == 1 else [file.name]

@@ -240,3 +240,25 @@ def test_files_that_belong_together_are_copied_and_seen_together(
     assert sorted(chain.uploads.require(key).files) == ["walk.gpx", "walk.json"]
     (data_root / "inbox" / "toy" / "walk.json").write_text('{"person": 2}')
     assert ingest(make_chain(modality)).changed == (key,)
+
+
+@pytest.mark.parametrize("given", ["walk.gpx", "walk.json"])
+def test_a_single_file_comes_with_the_other_files_of_its_upload(
+    given: str, data_root: Path, tmp_path: Path, make_chain: MakeChain
+) -> None:
+    modality = dataclasses.replace(toy.MODALITY, discover=f"{__name__}:discover_pairs")
+    source = tmp_path / "tracks"
+    (source / "deep").mkdir(parents=True)
+    for name in ("walk.gpx", "walk.json", "ride.gpx", "ride.json", "other.txt", "deep/walk.gpx"):
+        (source / name).write_text(name)
+    step = Ingest(make_chain(modality))
+    assert step.would_copy(source / given) == ["walk.gpx", "walk.json"]
+    assert step.copy_in(source / given) == ["walk.gpx", "walk.json"]
+    assert not (data_root / "inbox" / "toy" / "walk.gpx").is_symlink()
+    assert ingest(make_chain(modality)).new == ("walk",)
+    assert step.would_copy(source / "other.txt") == ["other.txt"], "of no upload: alone, to be told why"
+
+
+def test_a_file_of_a_folder_that_is_an_upload_comes_alone(tmp_path: Path, make_chain: MakeChain) -> None:
+    folder = toy.write_upload(tmp_path / "one")
+    assert Ingest(make_chain()).would_copy(folder / "a.txt") == ["a.txt"]
