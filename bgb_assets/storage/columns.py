@@ -166,9 +166,8 @@ def _numpy_type(kind: pa.DataType) -> np.dtype[np.generic]:
 
 
 def _share_dictionary(chunks: list[Any]) -> bool:
-    """Return whether the dictionaries of the chunks are the same memory: those of equal content elsewhere do not count."""
-    places = {_place(chunk.dictionary) for chunk in chunks}
-    return len(places) == 1
+    """Return whether the dictionaries of the chunks are the same memory; equal content elsewhere does not count."""
+    return len({_place(chunk.dictionary) for chunk in chunks}) == 1
 
 
 def _place(values: Column) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ def test_codes_of_plain_and_encoded_strings():
         plain.dictionary_encode(),
         pa.chunked_array([one.dictionary_encode() for one in plain.chunks]),
         pa.chunked_array([one.dictionary_encode() for one in plain.chunks]).unify_dictionaries(),
-        pa.chunked_array(["b", "a", None, "a", "c", "a"]).dictionary_encode().slice(0, 5),
+        pa.chunked_array([["b", "a", None, "a", "c", "a"]]).dictionary_encode().slice(0, 5),
     ):
         found = as_codes(column)
         assert [found.values[code] if code >= 0 else None for code in found.codes] == ["b", "a", None, "a", "c"]

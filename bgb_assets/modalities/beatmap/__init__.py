@@ -116,7 +116,7 @@ MODALITY = Modality(
         Stage(
             name="model",
             run=f"{_HERE}.model:run",
-            code_version="4",
+            code_version="5",
             description="An encoder-decoder that writes maps: weights, metrics and a model card per variant.",
             reads=(Reads("tokens", facets=("tokens",), files=("*",)),),
             publishes=("weights",),

@@ -84,8 +84,28 @@ class Norm(nn.Module):
         return states * torch.rsqrt(states.square().mean(-1, keepdim=True) + NORM_EPS) * self.weight
 
 
-class Attention(nn.Module):
-    """Attention without biases; keys and values can be made once and kept."""
+class SelfAttention(nn.Module):
+    """Attention of a sequence to itself, without biases; keys and values of the tokens before can be kept."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        # One map and one rotation for all: a step of one token costs as much as the calls it makes.
+        self.into = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+
+    def forward(self, inputs: Tensor, turned: Turn, causal: bool = False, cache: KeysValues | None = None) -> Tensor:
+        """Map (B, L, d) to (B, L, d); a cache is added to and attended to as a whole."""
+        heads = _split(self.into(inputs), 3 * self.heads)
+        query, keys = turned(heads[:, : 2 * self.heads]).chunk(2, 1)
+        values = heads[:, 2 * self.heads :]
+        if cache is not None:
+            keys, values = cache.append(keys, values)
+        return _attended(self.out, query, keys, values, causal)
+
+
+class CrossAttention(nn.Module):
+    """Attention to frames, without biases; their keys and values are made once and kept."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -97,17 +117,22 @@ class Attention(nn.Module):
 
     def keys_values(self, source: Tensor, turned: Turn) -> tuple[Tensor, Tensor]:
         """Return keys and values (B, H, L, S) of (B, L, d)."""
-        return turned(self._split(self.key(source))), self._split(self.value(source))
+        return turned(_split(self.key(source), self.heads)), _split(self.value(source), self.heads)
 
-    def forward(self, inputs: Tensor, turned: Turn, keys: Tensor, values: Tensor, causal: bool = False) -> Tensor:
+    def forward(self, inputs: Tensor, turned: Turn, keys: Tensor, values: Tensor) -> Tensor:
         """Return (B, L, d): what each input position takes from the values."""
-        query = turned(self._split(self.query(inputs)))
-        taken = functional.scaled_dot_product_attention(query, keys, values, is_causal=causal)
-        out: Tensor = self.out(taken.transpose(1, 2).flatten(2))
-        return out
+        return _attended(self.out, turned(_split(self.query(inputs), self.heads)), keys, values)
 
-    def _split(self, inputs: Tensor) -> Tensor:
-        return inputs.view(*inputs.shape[:-1], self.heads, -1).transpose(1, 2)
+
+def _split(inputs: Tensor, heads: int) -> Tensor:
+    """(B, L, H * S) to (B, H, L, S)."""
+    return inputs.view(*inputs.shape[:-1], heads, -1).transpose(1, 2)
+
+
+def _attended(into: nn.Linear, query: Tensor, keys: Tensor, values: Tensor, causal: bool = False) -> Tensor:
+    taken = functional.scaled_dot_product_attention(query, keys, values, is_causal=causal)
+    out: Tensor = into(taken.transpose(1, 2).flatten(2))
+    return out
 
 
 class FeedForward(nn.Module):
@@ -149,7 +174,7 @@ class EncoderBlock(nn.Module):
     def __init__(self, width: int, heads: int, hidden: int, kernel: int, dropout: float) -> None:
         super().__init__()
         self.norm_attention = Norm(width)
-        self.attention = Attention(width, heads)
+        self.attention = SelfAttention(width, heads)
         self.convolution = ConvolutionModule(width, kernel) if kernel else None
         self.norm_feed_forward = Norm(width)
         self.feed_forward = FeedForward(width, hidden)
@@ -157,9 +182,7 @@ class EncoderBlock(nn.Module):
 
     def forward(self, inputs: Tensor, turned: Turn) -> Tensor:
         """Map (B, L, d) to (B, L, d)."""
-        normed = self.norm_attention(inputs)
-        keys, values = self.attention.keys_values(normed, turned)
-        states = inputs + self.dropout(self.attention(normed, turned, keys, values))
+        states = inputs + self.dropout(self.attention(self.norm_attention(inputs), turned))
         if self.convolution is not None:
             states = states + self.dropout(self.convolution(states))
         out: Tensor = states + self.dropout(self.feed_forward(self.norm_feed_forward(states)))
@@ -172,9 +195,9 @@ class DecoderBlock(nn.Module):
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.norm_self = Norm(width)
-        self.self_attention = Attention(width, heads)
+        self.self_attention = SelfAttention(width, heads)
         self.norm_cross = Norm(width)
-        self.cross_attention = Attention(width, heads)
+        self.cross_attention = CrossAttention(width, heads)
         self.norm_feed_forward = Norm(width)
         self.feed_forward = FeedForward(width, hidden)
         self.dropout = nn.Dropout(dropout)
@@ -196,12 +219,8 @@ class DecoderBlock(nn.Module):
             frames: Keys and values of the frames.
             cache: Keys and values of the tokens before, added to.
         """
-        normed = self.norm_self(inputs)
-        keys, values = self.self_attention.keys_values(normed, self_turn)
-        if cache is not None:
-            keys, values = cache.append(keys, values)
         causal = inputs.shape[1] > 1
-        states = inputs + self.dropout(self.self_attention(normed, self_turn, keys, values, causal))
+        states = inputs + self.dropout(self.self_attention(self.norm_self(inputs), self_turn, causal, cache))
         crossed = self.cross_attention(self.norm_cross(states), cross_turn, *frames)
         states = states + self.dropout(crossed)
         out: Tensor = states + self.dropout(self.feed_forward(self.norm_feed_forward(states)))
