@@ -62,7 +62,7 @@ def bench(name: str, gates: Sequence[int], *, small: bool, as_json: bool) -> Non
 def _scripts(name: str, gates: Sequence[int]) -> list[str]:
     """Return the scripts to run, each once, in the order of their gates."""
     try:
-        known: Mapping[str, Mapping[int, str]] = importlib.import_module(BENCHMARKS).GATES
+        known: Mapping[str, Mapping[int, str | tuple[str, ...]]] = importlib.import_module(BENCHMARKS).GATES
     except ModuleNotFoundError as error:
         raise UsageError(f"{BENCHMARKS} is not here ({error}); run this in a checkout of the project") from error
     of_modality = known.get(name, {})
@@ -70,7 +70,9 @@ def _scripts(name: str, gates: Sequence[int]) -> list[str]:
         raise UsageError(f"no benchmarks of {name!r}; there are some of {', '.join(known)}")
     if unknown := sorted(set(gates) - set(of_modality)):
         raise UsageError(f"{name}: no gates {unknown}; there are {', '.join(map(str, of_modality))}")
-    return list(dict.fromkeys(script for gate, script in of_modality.items() if not gates or gate in gates))
+    wanted = [scripts for gate, scripts in of_modality.items() if not gates or gate in gates]
+    listed = [(scripts,) if isinstance(scripts, str) else scripts for scripts in wanted]
+    return list(dict.fromkeys(script for scripts in listed for script in scripts))
 
 
 def _run(script: str, *, small: bool, quiet: bool) -> tuple[list[dict[str, Any]], bool]:

@@ -1,48 +1,34 @@
-"""What a window costs to find and to read, against one compressed archive of windows per recording.
+"""What a window costs to read, against one compressed archive of windows per recording.
 
 The peer is the usual way: all overlapping windows of a recording as float32 in one `savez_compressed` archive with
-their labels, the whole archive loaded for an item, class ratio and manifest found by opening archives. The peer's
-manifest is timed on archives that hold nothing but labels, in its favour. The page cache is warm for all.
+their labels, the whole archive loaded for an item. Both hold the same recording; that is checked. The page cache is
+warm, but where it is said to be cold: then the kernel has been asked to forget the file, and the bytes that come from
+the disk are counted.
 
     python -m bgb_assets_tests.benchmarks.bench_eeg_windows [--small] [--minutes 30] [--repeats 5]
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bgb_assets.modalities.eeg.electrodes import RATE_HZ
 from bgb_assets.modalities.eeg.manifest_params import ManifestParams
-from bgb_assets.modalities.eeg.windows.class_ratio import class_ratio, pos_weight
 from bgb_assets.modalities.eeg.windows.dataset import BalancedSeizureDataset, collate
-from bgb_assets.modalities.eeg.windows.index import WindowIndex
 from bgb_assets_tests.benchmarks.measured import gate, in_turns, ratio, show
-from bgb_assets_tests.modalities.eeg.corpus_case import CHANNELS, Corpus, write_many
+from bgb_assets_tests.modalities.eeg.corpus_case import CHANNELS, SCALE, Corpus
 
 W, S = ManifestParams().window_samples, ManifestParams().stride_samples
 BATCH = 64
 ITEMS = 50
-WINDOWS_AT_START = 300_000
-ARCHIVES_AT_START, ARCHIVES_TIMED = 100, 5
+ARCHIVES_TIMED, COLD_READS = 5, 3
 SEIZURE_S = (610.0, 700.0)
-SEIZURE_IN_EVERY = 3
-"""Of so many recordings one has a seizure: more often than in the large clinical corpora."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much is measured."""
-
-    minutes: int
-    repeats: int
-    recordings: int
-    windows: int
 
 
 def main() -> None:
@@ -52,30 +38,100 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    sizes = Sizes(options.minutes, options.repeats, 200, WINDOWS_AT_START)
-    if options.small:
-        sizes = Sizes(minutes=13, repeats=1, recordings=4, windows=3_000)
+    minutes, repeats = (13, 1) if options.small else (options.minutes, options.repeats)
     with tempfile.TemporaryDirectory(prefix="bench_eeg_windows_") as folder:
-        work = Path(folder)
-        archive_s = items(work / "items", sizes)
-        start_up(work / "start", sizes, archive_s)
-        manifests(work / "manifest", sizes)
+        items(Path(folder), minutes, repeats)
 
 
-def items(work: Path, sizes: Sizes) -> float:
-    """Compare one item and a batch; return the seconds that the peer takes for an item."""
+def items(work: Path, minutes: int, repeats: int) -> None:
+    """Compare one window and a batch of them."""
     corpus = Corpus(work)
-    signal = corpus.add("a_1", [sizes.minutes * 60 * RATE_HZ], [SEIZURE_S], split="train")
+    signal = corpus.add("a_1", [minutes * 60 * RATE_HZ], [SEIZURE_S], split="train")
     dataset = BalancedSeizureDataset(corpus.index(), full_ratio=100.0, background_ratio=100.0)
     archive = write_archive(work / "peer.npz", signal)
-    place = work / corpus.members["a_1"].entries["features"].location
-    mapped = np.memmap(place / "signal.i16", "<i2", "r", shape=signal.shape)
-    chosen = np.resize(np.random.default_rng(0).permutation(len(dataset)), BATCH)
-    starts = dataset.index.start[dataset.ids[chosen]].tolist()
+    store = work / corpus.members["a_1"].entries["features"].location
+    chosen = np.random.default_rng(0).permutation(len(dataset))
+    require_one_recording(dataset, archive)
+    random_windows(dataset, archive, chosen)
+    cold_windows(dataset, archive, store / "signal.i16", chosen)
+    held, archived = sum(path.stat().st_size for path in store.iterdir()), archive.stat().st_size
+    print(f"on the disk: archive {archived / 1e6:.1f} MB, store {held / 1e6:.1f} MB")
+    gate(25, "bytes of a recording on the disk: store / archive", held / archived, at_most=0.2)
+    mapped = np.memmap(store / "signal.i16", "<i2", "r", shape=signal.shape)
+    batches(dataset, mapped, np.resize(chosen, BATCH), repeats)
 
-    def from_archive() -> object:
-        with np.load(archive) as held:
-            return held["windows"][7], held["labels"][7]
+
+def require_one_recording(dataset: BalancedSeizureDataset, archive: Path) -> None:
+    """Check that a window of the archive is the store's, but for its rounding."""
+    item = dataset[3]
+    with np.load(archive) as held:
+        number = int(item["start"]) // S
+        apart = np.abs(held["windows"][number].T - item["signal"] * np.float32(SCALE)).max()
+        same = np.array_equal(held["labels"][number].reshape(-1, 16).sum(1), item["positives"])
+    if apart > 0.51 * SCALE or not same:
+        raise SystemExit(f"archive and store differ by {apart / SCALE:.2g} steps; same labels: {same}")
+
+
+def random_windows(dataset: BalancedSeizureDataset, archive: Path, chosen: np.ndarray) -> None:
+    """Compare windows at random, both files in the page cache."""
+    turns = iter(np.resize(chosen, (1 + ARCHIVES_TIMED) * ITEMS).reshape(-1, ITEMS).tolist())
+    windows = iter(chosen.tolist() * 2)
+    arms = {
+        "whole archive": lambda: from_archive(archive, next(windows)),
+        f"{ITEMS} items of the store": lambda: [dataset[i] for i in next(turns)],
+    }
+    archive_s, store_s = in_turns(arms, ARCHIVES_TIMED).values()
+    item_s = [seconds / ITEMS for seconds in store_s]
+    medians_ms = (statistics.median(archive_s) * 1e3, statistics.median(item_s) * 1e3)
+    print("a window, warm: archive {:.0f} ms, store {:.3f} ms".format(*medians_ms))
+    gate(25, "a random window, warm: whole archive / continuous store", ratio(archive_s, item_s), at_least=5_000)
+
+
+def cold_windows(dataset: BalancedSeizureDataset, archive: Path, signal: Path, chosen: np.ndarray) -> None:
+    """State what a window costs whose file is not in the page cache, opening it included."""
+    taken: dict[str, list[float]] = {"archive": [], "store": []}
+    read: dict[str, list[int]] = {"archive": [], "store": []}
+    for number in chosen[:COLD_READS].tolist():
+        dataset.index.signals.close()
+        for name, path, arm in (
+            ("archive", archive, lambda number=number: from_archive(archive, number)),
+            ("store", signal, lambda number=number: dataset[number]),
+        ):
+            forget(path)
+            before = read_from_disk()
+            taken[name].append(timed(arm))  # type: ignore[arg-type]
+            read[name].append(read_from_disk() - before)
+    for name, seconds in taken.items():
+        mb = statistics.median(read[name]) / 1e6
+        print(f"a window, cold: {name} {statistics.median(seconds) * 1e3:.2f} ms, {mb:.1f} MB read from the disk")
+    print(f"a random window, cold: whole archive / continuous store: {ratio(*taken.values()):.0f} x")
+
+
+def forget(path: Path) -> None:
+    """Ask the kernel to drop a file from the page cache, and wait for what was not yet written."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+
+
+def read_from_disk() -> int:
+    """Return the bytes that this process has had read from disks."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("read_bytes"))
+
+
+def from_archive(archive: Path, number: int) -> object:
+    """Return a window and its labels as the peer does."""
+    with np.load(archive) as held:
+        return held["windows"][number], held["labels"][number]
+
+
+def batches(dataset: BalancedSeizureDataset, mapped: np.ndarray, chosen: np.ndarray, repeats: int) -> None:
+    """Compare a batch with the same bytes copied from a map of the file."""
+    starts = dataset.index.start[dataset.ids[chosen]].tolist()
 
     def bare_copies() -> object:
         out = np.empty((BATCH, W, CHANNELS), np.int16)
@@ -83,26 +139,21 @@ def items(work: Path, sizes: Sizes) -> float:
             out[row] = mapped[start : start + W]
         return out
 
-    peer_s = statistics.median(in_turns({"archive": from_archive}, max(1, sizes.repeats // 2))["archive"])
-    ours = in_turns({"item": lambda: [dataset[i] for i in range(ITEMS)]}, 3 * sizes.repeats)["item"]
-    item_s = statistics.median(ours) / ITEMS
-    print(f"an item of {sizes.minutes} minutes: archive {peer_s * 1e3:.0f} ms, ours {item_s * 1e3:.3f} ms")
-    gate(25, "an item: whole archive / continuous store", peer_s / item_s, at_least=2_000)
     taken = in_turns(
-        {"bare memmap copy": bare_copies, "batch": lambda: collate(dataset.__getitems__(chosen))}, 5 * sizes.repeats
+        {"bare memmap copy": bare_copies, "batch": lambda: collate(dataset.__getitems__(chosen))}, 5 * repeats
     )
     show(f"a batch of {BATCH} windows", taken)
     bare, batch = taken.values()
     gate(25, f"a batch of {BATCH}: ours / bare memmap copy", ratio(batch, bare), at_most=3)
-    return peer_s
 
 
 def write_archive(path: Path, signal: np.ndarray) -> Path:
-    """Write all windows of a recording as the peer does; noise, which packs as badly as a filtered signal does."""
+    """Write all windows of a recording as the peer does: as it was before it was rounded to the store's steps."""
     starts = range(0, len(signal) - W + 1, S)
-    noise = np.random.default_rng(0).standard_normal(signal.shape).astype(np.float32)
+    lost = np.random.default_rng(0).uniform(-0.5, 0.5, signal.shape)
+    samples = ((signal + lost) * SCALE).astype(np.float32)
     label = labels_of(len(signal))
-    windows = np.stack([noise[start : start + W].T for start in starts])
+    windows = np.stack([samples[start : start + W].T for start in starts])
     np.savez_compressed(path, windows=windows, labels=np.stack([label[start : start + W] for start in starts]))
     return path
 
@@ -111,57 +162,6 @@ def labels_of(samples: int) -> np.ndarray:
     label = np.zeros(samples, np.float32)
     label[int(SEIZURE_S[0] * RATE_HZ) : int(SEIZURE_S[1] * RATE_HZ)] = 1
     return label
-
-
-def start_up(work: Path, sizes: Sizes, archive_s: float) -> None:
-    """Time opening the index of many windows up to `pos_weight` against loading archives, some timed and scaled."""
-    recordings = -(-sizes.windows // 300)
-    tokens = write_many(work, recordings, W + 299 * S, ManifestParams(), written=False)
-
-    def ours() -> float:
-        return pos_weight(class_ratio(BalancedSeizureDataset(WindowIndex(work, tokens))))
-
-    seconds = statistics.median(in_turns({"ours": ours}, 3 * sizes.repeats)["ours"])
-    # An item is one archive loaded: what the items' peer took stands for the archives that are timed here.
-    archives_s = archive_s * ARCHIVES_TIMED * (ARCHIVES_AT_START / ARCHIVES_TIMED)
-    print(f"start-up, {recordings * 300} windows: ours {seconds * 1e3:.1f} ms, 100 archives {archives_s:.0f} s")
-    gate(28, "start-up: 100 archives / index to pos_weight", archives_s / seconds, at_least=1_000)
-
-
-def manifests(work: Path, sizes: Sizes) -> None:
-    """Time the manifest from notes, its table files included, against scanning one archive of labels a recording."""
-    samples = sizes.minutes * 60 * RATE_HZ
-    archives = []
-    label = labels_of(samples)
-    windows = np.stack([label[start : start + W] for start in range(0, samples - W + 1, S)])
-    work.mkdir()
-    for number in range(sizes.recordings):
-        archives.append(work / f"{number}.npz")
-        if number:
-            archives[-1].write_bytes(archives[0].read_bytes())
-        else:
-            np.savez_compressed(archives[0], labels=windows)
-
-    def scan() -> object:
-        found = []
-        for path in archives:
-            with np.load(path) as held:
-                found.append(held["labels"].mean(axis=1))
-        return found
-
-    scan_s = timed(scan)
-    ours_s = []
-    corpus = Corpus(work / "corpus")
-    for number in range(sizes.recordings):
-        seizures = [SEIZURE_S] if number % SEIZURE_IN_EVERY == 0 else []
-        corpus.add(f"p{number:04d}_1", [samples], seizures, written=False)
-    for turn in range(1 + min(5, sizes.repeats)):
-        # Another group of rows is another part: the table files are written each time.
-        params = ManifestParams(rows_per_group=16_384 + turn)
-        ours_s.append(timed(lambda params=params: corpus.manifest(params)))  # type: ignore[misc]
-    median_s = statistics.median(ours_s[1:])
-    print(f"manifest of {sizes.recordings} recordings: scan {scan_s:.2f} s, from notes {median_s:.3f} s")
-    gate(28, "manifest: scanning label archives / from notes", scan_s / median_s, at_least=30)
 
 
 def timed(work: Callable[[], object]) -> float:
