@@ -97,7 +97,7 @@ MODALITY = Modality(
         Stage(
             name="tokens",
             run=f"{_HERE}.tokens:run",
-            code_version="1",
+            code_version="2",
             description="The windows as flat arrays to be mapped; the signals stay where they lie.",
             reads=(
                 Reads(
@@ -113,7 +113,7 @@ MODALITY = Modality(
         Stage(
             name="model",
             run=f"{_HERE}.model:run",
-            code_version="1",
+            code_version="2",
             description="A detector of seizures: weights, thresholds, scores by patient and a model card per variant.",
             reads=(Reads("tokens", facets=("tokens",), files=("*",)),),
             publishes=("weights",),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bgb_assets.modalities.contract import FanIn, StageResult
 from bgb_assets.modalities.eeg.windows.corpus import INTERVALS_FILE, SEGMENTS_FILE, WINDOWS_FILE
-from bgb_assets.modalities.eeg.windows.index import INTERVALS, SEGMENTS
+from bgb_assets.modalities.eeg.windows.index import INTERVALS, ONSETS, SEGMENTS
 from bgb_assets.storage.columns import as_numpy, from_numpy
 from bgb_assets.storage.manifest import read_counts, read_rows
 from bgb_assets.storage.shards import NO_SHARD, OFFSETS_SUFFIX, SAMPLE_FIELDS, Source, write_arrays, write_index
@@ -44,7 +44,10 @@ def run(fan_in: FanIn, params: None, out: Path) -> StageResult:
     channels = manifest["channels"]
     arrays = _window_arrays(windows) | _recording_arrays(rows, len(channels))
     arrays |= _pair_arrays(INTERVALS, _read(directory / INTERVALS_FILE), "stop_sample", rows.num_rows)
-    arrays |= _pair_arrays(SEGMENTS, _read(directory / SEGMENTS_FILE), "samples", rows.num_rows)
+    segments = _read(directory / SEGMENTS_FILE)
+    arrays |= _pair_arrays(SEGMENTS, segments, "samples", rows.num_rows) | {
+        ONSETS: as_numpy(segments.column("onset_s"))
+    }
     upstream = {name: manifest[name] for name in ("channels", "window_samples", "stride_samples")}
     digest = write_index(
         out,

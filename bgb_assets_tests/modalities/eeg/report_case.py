@@ -78,7 +78,7 @@ def heard_of(key: str, truth, seed: int) -> Heard:
     probabilities = made_probabilities(labels, seed)
     return Heard(
         key, truth["patient"], float(seconds), reference, probabilities, labels, np.arange(steps) * STEP_S,
-        np.array([0, steps]),
+        np.array([0, steps]), np.zeros(1),
     )  # fmt: skip
 
 

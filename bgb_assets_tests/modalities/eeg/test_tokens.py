@@ -39,6 +39,8 @@ def test_arrays_are_the_windows_of_the_manifest(tmp_path: Path) -> None:
         [],
     ]
     assert index.segments(1).tolist() == [[0, W + 5 * S], [W + 5 * S, 5_000]]
+    assert index.onsets_s(1).tolist() == [0.0, 100 + (W + 5 * S) / 256]
+    assert index.onsets_s(0).tolist() == [0.0]
 
 
 def test_signals_are_listed_where_they_lie(tmp_path: Path) -> None:

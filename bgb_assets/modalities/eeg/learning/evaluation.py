@@ -1,24 +1,27 @@
 """What a model directory says beyond its weights: tuned thresholds, a temperature, and what was found where.
 
 `evaluation/probabilities.npy` holds the timelines of all validation recordings, one after the other, float16 at 16 Hz;
-`evaluation/recordings.json` says whose steps are where, with true and detected events; `evaluation/scores.json` every
-score with its interval over patients and the counts of each patient; `calibration.json` the temperature.
+`evaluation/recordings.json` says whose steps are where, with true and detected events in seconds of signal, gaps left
+out; `evaluation/scores.json` every score with its interval over patients, by the clock of each recording, and what each
+patient adds to it; `calibration.json` the temperature and how far probabilities are from shares.
 
 Belongs here: these files. Does not belong here: the scores themselves (`scoring`), the test split, which training never
 opens.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bgb_assets.modalities.eeg.detection.postprocess import PostprocessParams
-from bgb_assets.modalities.eeg.learning.recordings import Heard, at_threshold, f1_of, together
+from bgb_assets.modalities.eeg.learning.recordings import Heard, at_threshold, f1_of, points_of, together
 from bgb_assets.modalities.eeg.scoring.evaluation import Recording, evaluate
-from bgb_assets.modalities.eeg.scoring.thresholds import candidate_thresholds
-from bgb_assets.modalities.eeg.scoring.timeline import fit_temperature, reliability
+from bgb_assets.modalities.eeg.scoring.events import Events
+from bgb_assets.modalities.eeg.scoring.metrics import Scorer, Scores
+from bgb_assets.modalities.eeg.scoring.thresholds import candidate_thresholds, sensitivities
+from bgb_assets.modalities.eeg.scoring.timeline import Histogram, brier_score, fit_temperature, reliability
 from bgb_assets.storage.digests import canonical_json
 
 FOLDER = "evaluation"
@@ -50,30 +53,39 @@ def write_evaluation(out: Path, heard: Sequence[Heard], params: PostprocessParam
     np.save(folder / PROBABILITIES_FILE, np.concatenate([one.probabilities for one in heard]))
     events = [one.events(params) for one in heard]
     ends = np.cumsum([len(one.probabilities) for one in heard]).tolist()
-    described = [_described(one, found.tolist(), end) for one, found, end in zip(heard, events, ends, strict=True)]
+    described = [_described(one, found, end) for one, found, end in zip(heard, events, ends, strict=True)]
     (folder / RECORDINGS_FILE).write_bytes(canonical_json({"split": "val", "recordings": described}))
+    (folder / SCORES_FILE).write_bytes(canonical_json({"split": "val", **scores_of(heard, events, params)}))
+    (out / CALIBRATION_FILE).write_bytes(canonical_json({"split": "val", **_calibration(together(heard))}))
+
+
+def scores_of(heard: Sequence[Heard], events: Sequence[Events], params: PostprocessParams) -> dict[str, Any]:
+    """Return every figure of every scorer, sensitivities at the limits of false alarms among them."""
     scored = [
-        Recording(one.key, one.patient, one.duration_s, one.reference, found, one.steps)
+        Recording(one.key, one.patient, one.duration_s, one.reference, found, one.steps, one.evaluated_s)
         for one, found in zip(heard, events, strict=True)
     ]
-    (folder / SCORES_FILE).write_bytes(canonical_json({"split": "val", **evaluate(scored).to_json()}))
-    steps = together(heard)
+    found = evaluate(scored)
+    points = points_of(heard, params, candidate_thresholds(together(heard)), Scorer.NEDC_OVERLAP)
+    limited = Scores(sensitivities(points))
+    whole = found.to_json()
+    whole["scores"] |= limited.to_json()
+    return whole
+
+
+def _calibration(steps: Histogram) -> dict[str, Any]:
+    """Return the temperature, and calibration error and Brier score as they are without it."""
     errors = {f"ece_{kind}": reliability(steps, kind).error for kind in ("width", "mass")}
-    calibration = {"split": "val", "temperature": fit_temperature(steps), **errors}
-    (out / CALIBRATION_FILE).write_bytes(canonical_json(calibration))
+    return {"temperature": fit_temperature(steps), "brier": brier_score(steps), **errors}
 
 
-def _described(one: Heard, found: list[list[float]], end: int) -> dict[str, Any]:
+def _described(one: Heard, found: Events, end: int) -> dict[str, Any]:
     return {
         "recording": one.key,
         "patient": one.patient,
         "duration_s": one.duration_s,
         "first_step": end - len(one.probabilities),
         "steps": len(one.probabilities),
-        "reference": one.reference.tolist(),
-        "detected": found,
+        "reference": one.without_gaps(one.reference).tolist(),
+        "detected": one.without_gaps(found).tolist(),
     }
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_bytes(canonical_json(content))

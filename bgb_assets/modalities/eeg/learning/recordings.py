@@ -1,8 +1,9 @@
 """Whole recordings of a split heard by a network: their timelines, thresholds for them and their scores.
 
 A score of a window is no score: false alarms and found seizures are counted in recordings. So each is stitched from
-windows that overlap, and only then cut into events. No event crosses a gap between segments; a recording's time is
-that of its segments, one after the other.
+windows that overlap, and only then cut into events. No event crosses a gap between segments. Times are those of the
+recording's clock, so that two events on both sides of a gap are as far apart as they were: SzCORE makes one of them
+where the gap is short and leaves them two where it is long. Time that was not recorded is no time without alarms.
 
 Belongs here: what a network says of recordings that an index lists. Does not belong here: stitching and cutting
 (`detection`), counting (`scoring`), files (`evaluation`, next in the flow). torch, numpy and pyarrow only.
@@ -26,7 +27,7 @@ from bgb_assets.modalities.eeg.detection.postprocess import (
 from bgb_assets.modalities.eeg.electrodes import RATE_HZ
 from bgb_assets.modalities.eeg.scoring.events import Events
 from bgb_assets.modalities.eeg.scoring.metrics import Figure, Metric, Scorer
-from bgb_assets.modalities.eeg.scoring.thresholds import Timeline, best_threshold, operating_points
+from bgb_assets.modalities.eeg.scoring.thresholds import OperatingPoints, Timeline, best_threshold, operating_points
 from bgb_assets.modalities.eeg.scoring.timeline import Histogram, auroc, empty_histogram, histogram, step_labels
 from bgb_assets.modalities.eeg.windows.index import WindowIndex
 
@@ -46,12 +47,13 @@ class Heard:
     Attributes:
         key: Of its upload.
         patient: Whose it is.
-        duration_s: Of its segments together.
-        reference: (k, 2) seconds, true seizures.
+        duration_s: From its start to its end, gaps included.
+        reference: (k, 2) seconds, true seizures; one across a gap is two.
         probabilities: (steps,) float16, 16 a second, segment after segment.
         labels: (steps,) whether a step is seizure.
-        onsets_s: (steps,) when each step begins.
+        onsets_s: (steps,) when each step begins, by the recording's clock.
         cuts: Where segments begin among the steps, and the end: (segments + 1,).
+        missing_s: Seconds that were not recorded before each segment: (segments,).
     """
 
     key: str
@@ -62,6 +64,18 @@ class Heard:
     labels: NDArray[np.bool_]
     onsets_s: NDArray[np.float64]
     cuts: NDArray[np.int64]
+    missing_s: NDArray[np.float64]
+
+    @property
+    def evaluated_s(self) -> float | None:
+        """What of it was recorded; None where that is all of it."""
+        missing_s = float(self.missing_s[-1])
+        return self.duration_s - missing_s if missing_s > 0 else None
+
+    def without_gaps(self, events: Events) -> Events:
+        """Return events, (k, 2), in seconds of signal: as if its segments lay one after the other."""
+        segment = np.searchsorted(self.onsets_s[self.cuts[:-1]], events[:, 0], side="right") - 1
+        return np.asarray(events - self.missing_s[segment, None], np.float64)
 
     @property
     def steps(self) -> Histogram:
@@ -107,12 +121,23 @@ def f1_of(heard: Sequence[Heard], params: PostprocessParams, thresholds: NDArray
     Raises:
         BadInput: There is no recording, or none has a seizure.
     """
-    lines = [Timeline(one.patient, one.duration_s, one.reference, one.smoothed(params)) for one in heard]
-    points = operating_points(
-        lines, lambda smooth, tau: cut(smooth, at_threshold(params, tau)), thresholds, Scorer.SZCORE_EVENT
-    )
+    points = points_of(heard, params, thresholds, Scorer.SZCORE_EVENT)
     best = best_threshold(points)
     return float(points.f1[np.flatnonzero(thresholds == best)[0]]), best
+
+
+def points_of(
+    heard: Sequence[Heard], params: PostprocessParams, thresholds: NDArray[np.float64], scorer: Scorer
+) -> OperatingPoints:
+    """Return what a scorer counts at each threshold: event lists are cut anew for each.
+
+    Raises:
+        BadInput: There is no recording.
+    """
+    lines = [
+        Timeline(one.patient, one.duration_s, one.reference, one.smoothed(params), one.evaluated_s) for one in heard
+    ]
+    return operating_points(lines, lambda smooth, tau: cut(smooth, at_threshold(params, tau)), thresholds, scorer)
 
 
 def measures(heard: Sequence[Heard], params: PostprocessParams) -> dict[str, float]:
@@ -153,20 +178,24 @@ def _signals(index: WindowIndex, recording: int) -> tuple[list[NDArray[np.int16]
 
 
 def _heard(index: WindowIndex, recording: int, patient: str, lines: Sequence[NDArray[np.float16]]) -> Heard:
-    seizures, segments = index.intervals(recording), index.segments(recording)
-    segments = segments[segments[:, 1] > 0]
-    labels, onsets_s = [], []
-    for (start, count), line in zip(segments.tolist(), lines, strict=True):
+    seizures, segments, begins_s = index.intervals(recording), index.segments(recording), index.onsets_s(recording)
+    segments, begins_s = segments[segments[:, 1] > 0], begins_s[segments[:, 1] > 0]
+    labels, onsets_s, reference = [], [], [np.empty((0, 2))]
+    for (start, count), begin_s, line in zip(segments.tolist(), begins_s.tolist(), lines, strict=True):
         inside = np.clip(seizures - start, 0, count)
-        labels.append(step_labels(inside[inside[:, 1] > inside[:, 0]], len(line)))
-        onsets_s.append(start / RATE_HZ + np.arange(len(line)) / TIMELINE_HZ)
+        inside = inside[inside[:, 1] > inside[:, 0]]
+        labels.append(step_labels(inside, len(line)))
+        onsets_s.append(begin_s + np.arange(len(line)) / TIMELINE_HZ)
+        reference.append(begin_s + inside / RATE_HZ)
     return Heard(
         key=index.keys[recording],
         patient=patient,
-        duration_s=float(segments[:, 1].sum()) / RATE_HZ,
-        reference=seizures / RATE_HZ,
+        duration_s=float(begins_s[-1]) + int(segments[-1, 1]) / RATE_HZ,
+        reference=np.concatenate(reference),
         probabilities=np.concatenate(lines),
         labels=np.concatenate(labels),
         onsets_s=np.concatenate(onsets_s),
         cuts=np.cumsum([0, *map(len, lines)]),
+        # To the microsecond: what is left of a recording without gaps is rounding.
+        missing_s=np.round(begins_s - segments[:, 0] / RATE_HZ, 6),
     )

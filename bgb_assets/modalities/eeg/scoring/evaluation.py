@@ -8,7 +8,7 @@ tuning (`thresholds`), files (`folders`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -50,6 +50,11 @@ _RATES: Mapping[Figure, Rate] = {
     Figure.F1: counts.f1,
     Figure.FALSE_ALARMS: counts.false_alarms_per_day,
 }
+_RANKED: Mapping[Figure, Callable[..., NDArray[np.float64]]] = {
+    Figure.AUROC: auroc,
+    Figure.AUPRC: average_precision,
+}
+"""Of (..., n) positives and negatives at rising scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +68,8 @@ class Recording:
         reference: (k, 2) seconds, true seizures.
         hypothesis: (k, 2) seconds, detected ones.
         steps: Its timeline against its labels; None where only events are known.
+        evaluated_s: How much of it was recorded and heard, where that is less: false alarms are counted per time that
+            was evaluated, while what lies how far apart is told by the recording's clock.
     """
 
     name: str
@@ -71,6 +78,7 @@ class Recording:
     reference: Events
     hypothesis: Events
     steps: Histogram | None = None
+    evaluated_s: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +91,7 @@ class Evaluation:
         tables: Scorer -> (patients, 4) counts in the order of `counts.COLUMNS`.
         steps: The timelines of all recordings together; None where some have none.
         recordings: How many.
+        ranked: Figure of the timeline -> (patients,), NaN where a patient has one class only; empty without timelines.
     """
 
     scores: Scores
@@ -90,6 +99,7 @@ class Evaluation:
     tables: Mapping[Scorer, NDArray[np.float64]]
     steps: Histogram | None
     recordings: int
+    ranked: Mapping[Figure, NDArray[np.float64]] = field(default_factory=dict)
 
     def total(self, scorer: Scorer) -> Counts:
         """Return what a scorer counted over all recordings."""
@@ -105,13 +115,18 @@ class Evaluation:
                 str(one): dict(zip(columns, table.sum(0).tolist(), strict=True)) for one, table in self.tables.items()
             },
             "scores": self.scores.to_json(),
-            "by_patient": {
-                patient: {
-                    str(one): dict(zip(columns, table[row].tolist(), strict=True)) for one, table in self.tables.items()
-                }
-                for row, patient in enumerate(self.patients)
-            },
+            "by_patient": {patient: self._patient(row) for row, patient in enumerate(self.patients)},
         }
+
+    def _patient(self, row: int) -> dict[str, dict[str, float | None]]:
+        """Return scorer -> counts and figures of one patient; None where a figure is undefined."""
+        found: dict[str, dict[str, float | None]] = {}
+        for scorer, table in self.tables.items():
+            figures = {str(figure): _known(rate(table[row])) for figure, rate in _rates_of(scorer).items()}
+            found[str(scorer)] = dict(zip(counts.COLUMNS, table[row].tolist(), strict=True)) | figures
+        if self.ranked:
+            found[str(Scorer.TIMELINE)] = {str(figure): _known(values[row]) for figure, values in self.ranked.items()}
+        return found
 
 
 def evaluate(recordings: Sequence[Recording], *, resamples: int = RESAMPLES, seed: int = 0) -> Evaluation:
@@ -142,7 +157,8 @@ def evaluate(recordings: Sequence[Recording], *, resamples: int = RESAMPLES, see
     steps = None if rows is None else Histogram(*rows.sum(0).reshape(2, -1))
     if rows is not None and steps is not None:
         found |= _timeline(rows, steps, draws)
-    return Evaluation(Scores(found), tuple(patients.tolist()), tables, steps, len(recordings))
+    ranked = {} if rows is None else _ranked(rows)
+    return Evaluation(Scores(found), tuple(patients.tolist()), tables, steps, len(recordings), ranked)
 
 
 @dataclass(frozen=True)
@@ -162,6 +178,13 @@ def score_all(scorer: Scorer, recordings: Sequence[Recording]) -> NDArray[np.flo
     Raises:
         BadInput: A recording cannot be scored; the message names it.
     """
+    table = _counted(scorer, recordings)
+    shorter = [place for place, one in enumerate(recordings) if one.evaluated_s is not None]
+    table[shorter, counts.COLUMNS.index("duration_s")] = [recordings[place].evaluated_s for place in shorter]
+    return table
+
+
+def _counted(scorer: Scorer, recordings: Sequence[Recording]) -> NDArray[np.float64]:
     if scorer not in _TOGETHER:
         return _one_by_one(scorer, recordings)
     lists = [one.reference for one in recordings], [one.hypothesis for one in recordings]
@@ -186,12 +209,14 @@ def _row(score: Score, recording: Recording) -> tuple[float, float, float, float
 def _rates(scorer: Scorer, table: NDArray[np.float64], draws: _Draws) -> dict[Metric, Interval]:
     if scorer is Scorer.SZCORE_BOARD:
         return _board(table, draws)
-    weight = EPOCH_S if scorer is Scorer.NEDC_EPOCH else 1.0
-    found = {}
-    for figure, rate in _RATES.items():
-        factor = weight if figure is Figure.FALSE_ALARMS else 1.0
-        found[Metric(scorer, figure)] = draws.interval(table, _times(factor, rate))
-    return found
+    return {Metric(scorer, figure): draws.interval(table, rate) for figure, rate in _rates_of(scorer).items()}
+
+
+def _rates_of(scorer: Scorer) -> Mapping[Figure, Rate]:
+    """Return the figures of a scorer's counts; false alarms that are epochs are told in seconds."""
+    if scorer is not Scorer.NEDC_EPOCH:
+        return _RATES
+    return {**_RATES, Figure.FALSE_ALARMS: _times(EPOCH_S, counts.false_alarms_per_day)}
 
 
 def _times(factor: float, rate: Rate) -> Rate:
@@ -236,16 +261,28 @@ def _step_rows(recordings: Sequence[Recording], place: NDArray[np.intp], patient
     return rows
 
 
+def _halved(of: Callable[..., NDArray[np.float64]], half: int) -> Rate:
+    return lambda sums: of(sums[..., :half], sums[..., half:])
+
+
+def _ranked(rows: NDArray[np.int64]) -> dict[Figure, NDArray[np.float64]]:
+    """Return AUROC and AUPRC of each patient, (patients,)."""
+    sums = rows.astype(np.float64)
+    return {figure: _halved(of, timeline.ONE + 1)(sums) for figure, of in _RANKED.items()}
+
+
+def _known(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
 def _timeline(rows: NDArray[np.int64], steps: Histogram, draws: _Draws) -> dict[Metric, Interval]:
     """Return the figures of the timeline; probabilities that never occur are left out of what is resampled."""
     used = np.flatnonzero(steps.steps)
     half = len(used)
     occurring = rows[:, np.concatenate([used, used + timeline.ONE + 1])]
-    ranked: Mapping[Figure, Rate] = {
-        Figure.AUROC: lambda sums: auroc(sums[..., :half], sums[..., half:]),
-        Figure.AUPRC: lambda sums: average_precision(sums[..., :half], sums[..., half:]),
+    found = {
+        Metric(Scorer.TIMELINE, figure): draws.interval(occurring, _halved(of, half)) for figure, of in _RANKED.items()
     }
-    found = {Metric(Scorer.TIMELINE, figure): draws.interval(occurring, of) for figure, of in ranked.items()}
     kinds: Mapping[Figure, Literal["width", "mass"]] = {Figure.ECE_WIDTH: "width", Figure.ECE_MASS: "mass"}
     plain = {figure: timeline.reliability(steps, kind).error for figure, kind in kinds.items()}
     plain[Figure.BRIER] = timeline.brier_score(steps)

@@ -35,12 +35,14 @@ class Timeline:
         duration_s: How long it is.
         reference: (k, 2) seconds, true seizures.
         probabilities: (steps,) as `Detect` takes them.
+        evaluated_s: See `evaluation.Recording`.
     """
 
     patient: str
     duration_s: float
     reference: Events
     probabilities: NDArray[Any]
+    evaluated_s: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +112,7 @@ def operating_points(
 
 def _detected(place: int, one: Timeline, detect: Detect, threshold: float) -> Recording:
     events = detect(one.probabilities, threshold)
-    return Recording(f"timeline {place}", one.patient, one.duration_s, one.reference, events)
+    return Recording(f"timeline {place}", one.patient, one.duration_s, one.reference, events, None, one.evaluated_s)
 
 
 def best_threshold(points: OperatingPoints) -> float:

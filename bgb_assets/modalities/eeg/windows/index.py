@@ -37,6 +37,8 @@ RECORDING_ARRAYS = {"scale": "<f4", "channel_mask": "|b1"}
 """One row per recording; a channel is masked (false) where it is absent."""
 PAIR_ARRAYS = (INTERVALS, SEGMENTS)
 """Pairs of samples, (m, 2), with `<name>.offsets`: those of recording r are `[offsets[r]:offsets[r + 1]]`."""
+ONSETS = "segment_onset_s"
+"""When each row of `segments` begins on the clock of its recording, (m,) float64."""
 
 
 class WindowIndex:
@@ -120,6 +122,12 @@ class WindowIndex:
     def segments(self, recording: int) -> NDArray[np.int64]:
         """Return `[start, samples]` of the segments of a recording, (k, 2)."""
         return self._pairs(SEGMENTS, recording)
+
+    def onsets_s(self, recording: int) -> NDArray[np.float64]:
+        """Return when the segments of a recording begin, in seconds of its clock, (k,)."""
+        first, last = self._offsets[SEGMENTS][recording : recording + 2]
+        onsets_s: NDArray[np.float64] = self._mapped(ONSETS)[first:last]
+        return onsets_s
 
     def read(self, ids: Sequence[int] | NDArray[np.int64], shift: NDArray[np.int64] | None = None) -> Arrays:
         """Read windows.

@@ -1,11 +1,26 @@
 """Whole recordings: where events lie, what they are scored as, across gaps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from bgb_assets.modalities.eeg.detection import inference
 from bgb_assets.modalities.eeg.detection.postprocess import PostprocessParams
-from bgb_assets.modalities.eeg.learning.recordings import MONITOR, at_threshold, f1_of, hear, measures, together
+from bgb_assets.modalities.eeg.learning.recordings import (
+    MONITOR,
+    at_threshold,
+    f1_of,
+    hear,
+    measures,
+    points_of,
+    together,
+)
+from bgb_assets.modalities.eeg.scoring.metrics import Scorer
+from bgb_assets.modalities.eeg.manifest_params import ManifestParams
+from bgb_assets.modalities.eeg.scoring.evaluation import Recording, evaluate
+from bgb_assets.modalities.eeg.scoring.metrics import Figure, Metric, Scorer
 from bgb_assets_tests.modalities.eeg.corpus_case import Corpus
 
 W, S = 15_360, 2_560
@@ -54,7 +69,9 @@ def test_a_recording_is_one_timeline_with_its_labels(heard):
     assert one.probabilities.dtype == np.float16
     assert one.labels.sum() == 30 * 16
     assert two.cuts.tolist() == [0, (W + 4 * S) // 16 + 1, (W + 4 * S) // 16 + 1 + (W + 8 * S) // 16]
-    assert two.duration_s == (2 * W + 12 * S + 5) / 256
+    assert one.evaluated_s is None
+    assert two.duration_s == pytest.approx(100 + (2 * W + 12 * S + 5) / 256)
+    assert two.evaluated_s == pytest.approx((2 * W + 12 * S + 5) / 256)
 
 
 def test_events_are_where_the_seizures_are(heard):
@@ -69,7 +86,10 @@ def test_no_event_crosses_a_gap(heard):
     two.probabilities[:] = 1.0
     found = two.events(PostprocessParams())
     assert len(found) == 2
-    assert found[0, 1] == pytest.approx(found[1, 0], abs=1 / 16)
+    assert found[1, 0] - found[0, 1] == pytest.approx(100, abs=1 / 16)
+    plain = two.without_gaps(found)
+    assert plain[0].tolist() == found[0].tolist()
+    assert plain[1, 0] == pytest.approx((W + 4 * S + 5) / 256)
 
 
 def test_a_network_that_is_right_scores_one_and_its_threshold_is_found(corpus):
@@ -84,8 +104,74 @@ def test_a_network_that_is_right_scores_one_and_its_threshold_is_found(corpus):
     assert steps.positives.sum() == sum(one.labels.sum() for one in heard)
 
 
+class Around(torch.nn.Module):
+    """Certain of a seizure wherever the first channel says so, whatever window it is heard in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.tensor(10.0))
+
+    def forward(self, signal: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.gain * (2 * torch.nn.functional.avg_pool1d(signal[:, :1], 16)[:, 0] - 1)
+
+
+@pytest.mark.parametrize("stride_s", [5.0, 10.0, 30.0, 60.0])
+@pytest.mark.parametrize("heard_every_s", [10, 30])
+def test_one_false_alarm_of_half_an_hour_is_48_a_day_whatever_the_stride(
+    tmp_path, monkeypatch, stride_s, heard_every_s
+):
+    """A found seizure is one of one; scored window by window the alarm would be one of each window that holds it."""
+    made = Corpus(tmp_path)
+    samples = 1_800 * 256
+    said = np.zeros((samples, 19), "<i2")
+    for start_s, stop_s in ((605, 650), (1_195, 1_235)):
+        said[start_s * 256 : stop_s * 256] = 3_277
+    made.add("a_1", [samples], [(600.0, 660.0)], split="val")
+    (made.members["a_1"].entries["features"].directory / "signal.i16").write_bytes(said.tobytes())
+    monkeypatch.setattr(inference.covering_starts, "__defaults__", (W, heard_every_s * 256))
+    [one] = hear(Around().eval(), made.index(ManifestParams(stride_s=stride_s)), {0: "a"})
+    events = one.events(PostprocessParams())
+    np.testing.assert_allclose(events, [(605, 650), (1_195, 1_235)], atol=1.1)
+    found = evaluate([Recording(one.key, one.patient, one.duration_s, one.reference, events)], resamples=10)
+    counts = found.total(Scorer.SZCORE_EVENT)
+    assert (counts.tp, counts.fp, counts.reference) == (1, 1, 1)
+    assert found.scores[Metric(Scorer.SZCORE_EVENT, Figure.FALSE_ALARMS)].value == 48.0
+
+
 def test_thresholds_stay_thresholds():
     for tau in (0.0, 0.04, 0.86, 1.0):
         params = at_threshold(PostprocessParams(), tau)
         assert 0 < params.tau_off <= params.tau_on <= 1
     assert at_threshold(PostprocessParams(), 0.86).tau_off == pytest.approx(0.78)
+
+
+def on_both_sides(heard, gap_s: float):
+    """Return the recording with seizures and detections of 20 s, 40 s before its gap and 40 s after it."""
+    two = heard[1]
+    steps, cut_at = len(two.probabilities), int(two.cuts[1])
+    onsets_s = np.arange(steps) / 16 + np.where(np.arange(steps) >= cut_at, gap_s, 0.0)
+    before, after = onsets_s[cut_at - 1] - 60, onsets_s[cut_at] + 40
+    events = np.array([[before, before + 20], [after, after + 20]])
+    probabilities = np.zeros(steps, np.float16)
+    for onset_s, offset_s in events:
+        probabilities[(onsets_s >= onset_s) & (onsets_s < offset_s)] = 1.0
+    return replace(
+        two,
+        duration_s=steps / 16 + gap_s,
+        reference=events,
+        probabilities=probabilities,
+        labels=probabilities > 0,
+        onsets_s=onsets_s,
+        missing_s=np.array([0.0, gap_s]),
+    )
+
+
+@pytest.mark.parametrize(("gap_s", "events"), [(2.0, 1), (3_600.0, 2)])
+def test_events_around_a_gap_are_one_where_it_is_short_and_two_where_it_is_long(heard, gap_s, events):
+    one = on_both_sides(heard, gap_s)
+    points = points_of([one], PostprocessParams(), np.array([0.5]), Scorer.SZCORE_EVENT)
+    tp, fp, reference, duration_s = points.table[0, 0].tolist()
+    assert (tp, fp, reference) == (events, 0, events)
+    assert duration_s == pytest.approx(len(one.probabilities) / 16), "what was not recorded is no time without alarms"
+    overlap = points_of([one], PostprocessParams(), np.array([0.5]), Scorer.NEDC_OVERLAP)
+    assert overlap.table[0, 0, 2] == 2, "NEDC merges nothing"
