@@ -8,7 +8,9 @@ from epilepsy2bids.annotations import Annotations
 
 from bgb_assets.commands import eeg_detect
 from bgb_assets.modalities.eeg.detection.postprocess import PostprocessParams
+from bgb_assets.modalities.eeg.electrodes import CANONICAL
 from bgb_assets_tests.modalities.eeg.detection.made_recordings import write_model, write_recording
+from bgb_assets_tests.modalities.eeg.recordings.edf_files import write_edf
 from bgb_assets_tests.test_cli import bgb
 
 EVERYTHING = PostprocessParams(tau_on=0.02, tau_off=0.01)
@@ -87,6 +89,27 @@ def test_a_container_of_szcore(eager: Path, tmp_path: Path, monkeypatch: pytest.
     assert (said.code, said.err) == (0, "")
     written = tmp_path / "output" / "sub-01" / "eeg" / "sub-01_run-00_events.tsv"
     assert Annotations.loadTsv(str(written)).getEvents() == [(0.0, 40.0)]
+
+
+def test_a_container_reads_recordings_against_the_average(
+    eager: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Benchmarks re-reference what they hand over: `Fp1-Avg` and so on."""
+    write_edf(tmp_path / "data" / "night.edf", [f"{name}-Avg" for name in CANONICAL], seconds=40)
+    monkeypatch.setattr(eeg_detect, "CONTAINER_INPUT", tmp_path / "data")
+    monkeypatch.setattr(eeg_detect, "CONTAINER_OUTPUT", tmp_path / "output")
+    monkeypatch.setenv("INPUT", "night.edf")
+    monkeypatch.setenv("OUTPUT", "night.tsv")
+    said = bgb("detect", "--model", eager)
+    assert (said.code, said.err) == (0, "")
+    assert Annotations.loadTsv(str(tmp_path / "output" / "night.tsv")).getEvents() == [(0.0, 40.0)]
+
+
+def test_a_model_of_another_code_version_is_refused(recording: Path, tmp_path: Path) -> None:
+    later = write_model(tmp_path / "later", EVERYTHING, lineage={"cache": {"code_version": "9"}})
+    said = bgb("detect", recording, "--model", later)
+    assert (said.code, said.out) == (1, "")
+    assert "stage cache in code version '9'" in said.err
 
 
 def test_what_cannot_be_done_is_said(recording: Path, eager: Path, tmp_path: Path) -> None:

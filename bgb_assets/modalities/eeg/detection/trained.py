@@ -17,6 +17,9 @@ from bgb_assets.modalities.eeg.signal.params import FeatureParams
 from bgb_assets.runtime.errors import TrainingError
 from bgb_assets.training.model_directory import WEIGHTS_FILE
 
+SIGNAL_STAGES = ("cache", "features")
+"""What detection does anew for each recording, as it was done for training."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedDetector:
@@ -39,13 +42,16 @@ def load_detector(directory: Path) -> TrainedDetector:
     """Read a model directory.
 
     Raises:
-        TrainingError: It holds no detector, or does not say how its signals and events were made.
+        TrainingError: It holds no detector, does not say how its signals and events were made, or was trained on
+            signals that another version of this code made.
     """
     # Only now: what it imports is for training too, and a stream does without.
     from bgb_assets.modalities.eeg.model import load
 
     loaded = load(directory)
-    said = loaded.config.get("lineage", {}).get("features", {}).get("params")
+    lineage = loaded.config.get("lineage", {})
+    said = lineage.get("features", {}).get("params")
+    _require_known_code(lineage, directory)
     return TrainedDetector(
         network=loaded.model,
         features=FeatureParams(**_known(FeatureParams, said, directory, "lineage.features.params")),
@@ -57,6 +63,23 @@ def load_detector(directory: Path) -> TrainedDetector:
             "weights": hashlib.sha256((directory / WEIGHTS_FILE).read_bytes()).hexdigest(),
         },
     )
+
+
+def _require_known_code(lineage: Mapping[str, Any], directory: Path) -> None:
+    """Check that signals are made here as they were for training.
+
+    Raises:
+        TrainingError: A stage that makes them has another code version, or none is named.
+    """
+    from bgb_assets.modalities.eeg import MODALITY
+
+    for name in SIGNAL_STAGES:
+        trained_on, ours = lineage.get(name, {}).get("code_version"), MODALITY.stage(name).code_version
+        if trained_on != ours:
+            raise TrainingError(
+                f"{directory}/config.json: trained on signals of stage {name} in code version {trained_on!r}, this "
+                f"bgb_assets makes them in version {ours!r}; train the model again, or use the bgb_assets that made it"
+            )
 
 
 def _known(kind: type, said: Any, directory: Path, where: str) -> dict[str, Any]:

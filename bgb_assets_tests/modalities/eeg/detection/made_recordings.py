@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bgb_assets.modalities.eeg import MODALITY
 from bgb_assets.modalities.eeg.detection.postprocess import PostprocessParams
 from bgb_assets.modalities.eeg.learning.network import network_of
 from bgb_assets.modalities.eeg.learning.variants import VARIANTS
@@ -42,7 +43,13 @@ def write_model(out: Path, cut: PostprocessParams, variant: str = "sdpa-tiny", *
     said = {
         "variant": variant,
         "params": asdict(params),
-        "lineage": {"features": {"code_version": "1", "params": asdict(FeatureParams())}},
+        "lineage": {
+            "cache": {"code_version": MODALITY.stage("cache").code_version, "params": {}},
+            "features": {
+                "code_version": MODALITY.stage("features").code_version,
+                "params": asdict(FeatureParams()),
+            },
+        },
         "postprocess": asdict(cut),
         **config,
     }

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,22 @@ def test_a_directory_tells_all_that_detection_needs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "where"),
     [
-        ("lineage", {}, r"lineage\.features\.params must hold"),
-        ("lineage", {"features": {"params": {"notch_hz": 50}}}, r"got \['notch_hz'\]"),
+        ("lineage", {}, r"signals of stage cache in code version None, this bgb_assets makes them in version '1'"),
+        (
+            "lineage",
+            {"cache": {"code_version": "1"}, "features": {"code_version": "99", "params": asdict(FeatureParams())}},
+            r"stage features in code version '99', .* train the model again, or use the bgb_assets that made it",
+        ),
+        (
+            "lineage",
+            {"cache": {"code_version": "1"}, "features": {"code_version": "1"}},
+            r"lineage\.features\.params must hold",
+        ),
+        (
+            "lineage",
+            {"cache": {"code_version": "1"}, "features": {"code_version": "1", "params": {"notch_hz": 50}}},
+            r"got \['notch_hz'\]",
+        ),
         ("postprocess", {"tau_on": 0.5}, r"postprocess must hold .* got \['tau_on'\]"),
     ],
 )
@@ -41,3 +56,20 @@ def test_a_directory_without_a_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"format": 7}))
     with pytest.raises(TrainingError, match="format must be"):
         load_detector(tmp_path)
+
+
+def test_a_model_of_a_later_format_is_refused_with_both(tmp_path: Path) -> None:
+    directory = write_model(tmp_path / "model", POSTPROCESS)
+    held = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(held | {"format": 2}))
+    with pytest.raises(TrainingError, match="format must be 1, got 2"):
+        load_detector(directory)
+
+
+def test_a_network_that_the_weights_do_not_fit_is_refused(tmp_path: Path) -> None:
+    directory = write_model(tmp_path / "model", POSTPROCESS)
+    held = json.loads((directory / "config.json").read_text())
+    held["params"]["shape"]["electrodes"] = 18
+    (directory / "config.json").write_text(json.dumps(held))
+    with pytest.raises(TrainingError, match=r"model\.safetensors: "):
+        load_detector(directory)
