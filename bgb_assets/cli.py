@@ -38,17 +38,9 @@ for group in (name for name, verbs in GROUPS.items() if verbs.registered_command
 app.add_typer(beatmap.app)
 app.add_typer(eeg.app)
 
-ModalityArgument = Annotated[str, typer.Argument(metavar="MODALITY", help="beatmap")]
+ModalityArgument = Annotated[str, typer.Argument(metavar="MODALITY", help="beatmap or eeg")]
 OptionalModality = Annotated[str | None, typer.Argument(metavar="[MODALITY]", help="One modality; all where left out.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-
-
-@app.command()
-def demo(modality: Annotated[str, typer.Argument(metavar="[MODALITY]")] = "beatmap") -> None:
-    """Run the whole chain on the samples that come with the project, to a trained model and what it makes."""
-    from bgb_assets.commands import demo as command
-
-    command.demo(modality)
 
 
 @app.command()

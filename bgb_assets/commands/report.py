@@ -27,7 +27,13 @@ Sections = list[tuple[str, Sequence[Picture]]]
 
 
 def report(
-    name: str, keys: Sequence[str] | None, output: Path, *, everything: bool = False, file: Path | None = None
+    name: str,
+    keys: Sequence[str] | None,
+    output: Path,
+    *,
+    everything: bool = False,
+    shown: int = SHOWN_UPLOADS,
+    file: Path | None = None,
 ) -> None:
     """Write the pictures of the corpus and of some uploads, or of one file, and `index.html`.
 
@@ -36,6 +42,7 @@ def report(
         keys: Uploads, drawn without the corpus; the corpus and the first uploads where there are none.
         output: Folder to write to.
         everything: Draw all uploads.
+        shown: How many are drawn with the corpus where not all are.
         file: Draw this file or folder, which no store knows, instead.
 
     Raises:
@@ -46,17 +53,17 @@ def report(
     if file is not None:
         _report_file(name, file, output)
     else:
-        _report_store(name, keys, output, everything)
+        _report_store(name, keys, output, None if everything else shown)
 
 
-def _report_store(name: str, keys: Sequence[str] | None, output: Path, everything: bool) -> None:
+def _report_store(name: str, keys: Sequence[str] | None, output: Path, shown: int | None) -> None:
     sections: Sections = []
     with opened_chain(name, workers=0) as chain:
         if chain.modality.pictures is None:
             raise UsageError(f"{name} draws no pictures")
         noun = chain.modality.upload_noun
         present = [record.key for record in chain.uploads.all() if record.state == PRESENT]
-        chosen = list(keys or (present if everything else present[:SHOWN_UPLOADS]))
+        chosen = list(keys or present[:shown])
         if not keys:
             sections.append((f"All {noun}s", _written(pictures_of_corpus(chain), output / CORPUS)))
         for key in chosen:

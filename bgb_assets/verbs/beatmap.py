@@ -14,6 +14,21 @@ from bgb_assets.verbs import groups
 app = typer.Typer()
 
 
+@groups.demo.callback()
+def demo(context: typer.Context) -> None:
+    """Run the demo of beatmaps where no modality is named."""
+    if context.invoked_subcommand is None:
+        demo_beatmap()
+
+
+@groups.demo.command("beatmap")
+def demo_beatmap() -> None:
+    """Run the whole chain on the samples that come with the project, to a trained model and a map that it wrote."""
+    from bgb_assets.commands import beatmap_demo
+
+    beatmap_demo.demo()
+
+
 @app.command()
 def generate(
     song: Annotated[Path, typer.Argument(help="An audio file: Ogg, WAV, FLAC or MP3.")],

@@ -14,6 +14,21 @@ from bgb_assets.verbs import groups
 app = typer.Typer()
 
 
+@groups.demo.command("eeg")
+def demo_eeg(
+    patients: Annotated[
+        int, typer.Option(help="Made-up patients, dealt to training, tuning and scoring; 4 or more.")
+    ] = 16,
+    minutes: Annotated[float, typer.Option(help="Length of each recording.")] = 20.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same recordings.")] = 7,
+    variant: Annotated[str | None, typer.Option(help="Model variant; the default one where left out.")] = None,
+) -> None:
+    """Make recordings with seizures, run the whole chain on them, train a detector, and score it on unseen patients."""
+    from bgb_assets.commands import eeg_demo
+
+    eeg_demo.demo(patients, minutes, seed, variant)
+
+
 @groups.score.command("eeg")
 def score_eeg(
     reference: Annotated[Path, typer.Option("--ref", help="Folder with what is true: .csv_bi or _events.tsv files.")],

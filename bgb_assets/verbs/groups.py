@@ -11,8 +11,14 @@ convert = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a
 repair = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file again without its faults.")
 score = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Score any tool's output against what is true.")
 export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the store holds for other programs.")
+demo = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    help="Run the whole chain on samples, to a trained model and what it does. Without a modality: beatmap.",
+)
 
 GROUPS = {
+    "demo": demo,
     "evaluate": evaluate,
     "inspect": inspect,
     "convert": convert,

@@ -23,6 +23,7 @@ from bgb_assets.runtime.errors import BadInput
 Missing: TypeAlias = Literal["error", "empty"]
 SUFFIXES = (".csv_bi", "_events.tsv")
 """What annotation files end in, the more trusted first."""
+BIDS_SUFFIX = "_eeg"
 LONGEST_OVERHANG_S = 1.0
 DURATION_TOLERANCE_S = 0.01
 """Durations are written with two decimals by some tools and with four by others."""
@@ -91,11 +92,16 @@ def pair_folders(reference: Path, hypothesis: Path, *, missing: Missing = "error
 
 
 def annotation_files(folder: Path) -> dict[str, Path]:
-    """Return name -> annotation file below a folder, sorted; the name is the path below it without the ending."""
+    """Return name -> annotation file below a folder, sorted; of two for one recording the more trusted.
+
+    The name is the path below the folder without the ending. BIDS ends a recording's own name in `_eeg` and that of its
+    events in `_events`: `sub-1_eeg.csv_bi` and `sub-1_events.tsv` are both about `sub-1`.
+    """
     files: dict[str, Path] = {}
     for suffix in SUFFIXES:
         for path in sorted(folder.rglob(f"*{suffix}")):
-            files.setdefault(path.relative_to(folder).as_posix().removesuffix(suffix), path)
+            name = path.relative_to(folder).as_posix().removesuffix(suffix).removesuffix(BIDS_SUFFIX)
+            files.setdefault(name, path)
     return dict(sorted(files.items()))
 
 

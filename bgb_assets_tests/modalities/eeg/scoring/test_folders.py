@@ -41,6 +41,18 @@ def test_files_belong_together_whatever_their_format(folders: tuple[Path, Path])
     assert (tusz.patient, tusz.hypothesis.tolist()) == ("aaaaaaaa", [[12, 18]])
 
 
+def test_two_label_files_of_one_bids_recording_count_once(tmp_path: Path) -> None:
+    for folder, rows in (("ref", [(10.0, 20.0)]), ("hyp", [(11.0, 19.0)])):
+        write_csv_bi(tmp_path / folder / "sub-1_run-1_eeg.csv_bi", rows)
+        write_tsv(tmp_path / folder / "sub-1_run-1_events.tsv", rows)
+    (one,) = pair_folders(tmp_path / "ref", tmp_path / "hyp").recordings
+    assert (one.name, one.patient) == ("sub-1_run-1", "sub-1")
+    (tmp_path / "hyp" / "sub-1_run-1_events.tsv").unlink()
+    (tmp_path / "ref" / "sub-1_run-1_eeg.csv_bi").unlink()
+    (one,) = pair_folders(tmp_path / "ref", tmp_path / "hyp").recordings
+    assert (one.reference.tolist(), one.hypothesis.tolist()) == ([[10, 20]], [[11, 19]])
+
+
 def test_a_flat_folder_of_hypotheses_is_matched_by_file_name(folders: tuple[Path, Path], tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     write_csv_bi(flat / "aaaaaaaa_s001_t000.csv_bi", [(1, 2)])
