@@ -68,7 +68,7 @@ def test_integers_and_microvolts_are_those_of_edfio(tmp_path, bits):
     for place, signal in enumerate(peer.signals):
         np.testing.assert_array_equal(samples[:, place], signal.digital)
         microvolts = header["gain"][place] * samples[:, place] + header["offset"][place]
-        np.testing.assert_allclose(microvolts, signal.data * 1e3, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(microvolts, signal.data * 1e3, rtol=0, atol=1e-8)
 
 
 def test_a_turned_pair_keeps_its_integers_and_turns_its_gain(tmp_path):

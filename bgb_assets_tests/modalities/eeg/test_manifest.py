@@ -100,6 +100,42 @@ def test_rows_windows_and_counts_say_the_same(tmp_path: Path) -> None:
     )
 
 
+def test_counts_are_those_of_every_sample_of_500_random_recordings(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    corpus, expected = Corpus(tmp_path), np.zeros((3, 5), np.int64)
+    params = ManifestParams(window_s=0.25, stride_s=0.0625)
+    for number in range(500):
+        # In 1 to 4 segments with gaps between, some empty, some shorter than a window; seizures in parts of samples.
+        segments = rng.integers(0, 200, rng.integers(1, 5)).tolist()
+        edges_s = np.sort(rng.uniform(0, sum(segments) / 256, 2 * rng.integers(0, 4)))
+        at = np.concatenate([[0], np.cumsum(segments)]) / 256
+        late_s = 100 * (np.searchsorted(at[1:-1], edges_s, side="right") if len(segments) > 1 else 0)
+        seizures_s = list(map(tuple, (edges_s + late_s).reshape(-1, 2).tolist()))
+        split = number % 3
+        corpus.add(f"r{number:03d}", segments, seizures_s, split=SPLIT_NAMES[split], written=False)
+        expected[split] += counted_by_sample(segments, seizures_s)
+    found = read_counts(corpus.manifest(params)[0])["windows"]
+    names = ("none", "partial", "full", "positive_samples", "valid_samples")
+    assert [[found[SPLIT_NAMES[split]][name] for name in names] for split in range(3)] == expected.tolist()
+    assert expected.min() > 100, "every kind is there"
+
+
+def counted_by_sample(segments: list[int], seizures_s: list[tuple[float, float]]) -> list[int]:
+    """Return windows of 64 samples every 16 without, with part and full of seizure; ictal and all samples of them."""
+    counts, onset_s = [0, 0, 0, 0, 0], 0.0
+    for count in segments:
+        clock = [round(onset_s * 256) + sample for sample in range(count)]
+        label = [any(int(a * 256) <= now < int(b * 256) for a, b in seizures_s) for now in clock]
+        start = 0
+        while label and (start == 0 or start + 64 <= len(label)):
+            inside = label[start : start + 64]
+            counts[0 if not any(inside) else 2 if sum(inside) >= 0.99 * 64 else 1] += 1
+            counts[3], counts[4] = counts[3] + sum(inside), counts[4] + len(inside)
+            start += 16
+        onset_s += count / 256 + 100
+    return counts
+
+
 def test_own_split_wins_and_the_rest_is_by_hash_of_the_patient(tmp_path: Path) -> None:
     corpus = Corpus(tmp_path)
     for number in range(40):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from bgb_assets.loading.mapped import ShardStore
+from bgb_assets.loading.order import Order
+from bgb_assets.loading.randomness import Draw
 from bgb_assets.modalities.contract import FanIn
 from bgb_assets.modalities.eeg import model
 from bgb_assets.modalities.eeg.learning.data import network_input
@@ -17,7 +20,7 @@ from bgb_assets.modalities.eeg.learning.network import network_of
 from bgb_assets.modalities.eeg.learning.recordings import MONITOR
 from bgb_assets.modalities.eeg.learning.variants import VARIANTS
 from bgb_assets.modalities.eeg.windows.balance import NoSeizureError
-from bgb_assets.runtime.errors import TrainingError
+from bgb_assets.runtime.errors import StoreError, TrainingError
 from bgb_assets.training.fit import Machine, fit
 from bgb_assets.training.model_directory import unique_tensors
 from bgb_assets_tests.modalities.eeg.corpus_case import Corpus
@@ -82,7 +85,7 @@ def trained(made, work, params, spec=model.SPEC):
 
 @pytest.mark.parametrize("name", ["sdpa-tiny", "ssm-tiny"])
 def test_a_run_that_breaks_within_an_epoch_goes_on_bit_for_bit(made, tmp_path, name):
-    params = variant(name, steps=4, validate_every_steps=0)
+    params = variant(name, steps=9, validate_every_steps=0)
     calls = []
 
     def failing(network, batch):
@@ -91,6 +94,10 @@ def test_a_run_that_breaks_within_an_epoch_goes_on_bit_for_bit(made, tmp_path, n
             raise Broken
         return model.loss(network, batch)
 
+    drawn = model.data(ShardStore(*made), params).draw.counts["windows"]
+    assert 2 < drawn // params.training.batch < params.training.steps, (
+        "it breaks within an epoch and goes on to the next"
+    )
     whole = trained(made, tmp_path / "whole", params)
     with pytest.raises(Broken):
         trained(made, tmp_path / "broken", params, dataclasses.replace(model.SPEC, loss=failing))
@@ -98,6 +105,32 @@ def test_a_run_that_breaks_within_an_epoch_goes_on_bit_for_bit(made, tmp_path, n
     assert resumed.observed["resumed_from_step"] == 2
     expected = unique_tensors(whole.model)
     assert all(torch.equal(tensor, expected[key]) for key, tensor in unique_tensors(resumed.model).items())
+
+
+def test_training_starts_without_its_signals_and_says_the_class_ratio(tmp_path, caplog):
+    corpus = Corpus(tmp_path)
+    corpus.add("a_1", [W + 12 * S], [(30.0, 110.5)], split="train", written=False)
+    corpus.add("b_1", [W + 30 * S], split="train", written=False)
+    tokens = corpus.tokens()[0]
+    (tmp_path / "features").rename(tmp_path / "elsewhere")
+    caplog.set_level(logging.INFO)
+    params = variant(validate_every_steps=0)
+    given = model.data(ShardStore(tmp_path, tokens), params)
+    order = Order(given.train, params.training.batch, 0, params.training.pool_batches, draw=given.draw)
+    first = order.global_batch(order.position(0))
+    assert [ticket.row for ticket in first] == given.draw.ids(0)[: len(first)].tolist()
+    ictal = [row < 13 and row * S < 28_288 and row * S + W > 7_680 for row in given.draw.ids(0).tolist()]
+    ratio = sum(ictal) / len(ictal)
+    assert 0.2 < ratio < 0.5
+    assert caplog.messages == [
+        f"[DATASET] BalancedSeizureDataset: {len(ictal)} windows from manifest",
+        "[DATASET] Using BalancedSeizureDataset known distribution",
+        f"[DATASET] Seizure ratio: {100 * ratio:.1f}% (from manifest)",
+        f"[DATASET] Using pos_weight: {((1 - ratio) / ratio) ** 0.5:.2f} (sqrt scaling)",
+    ]
+    assert given.collate.pos_weight == pytest.approx(((1 - ratio) / ratio) ** 0.5, rel=1e-12)
+    with pytest.raises(StoreError, match="materialize eeg/features again"):
+        given.read_train(first[0].row, Draw(0, 0, first[0].row, 0))
 
 
 def test_a_loss_that_is_no_number_names_the_recordings_of_its_batch(made, tmp_path):

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -5,8 +6,9 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from bgb_assets.modalities.eeg import notes
+from bgb_assets.modalities.eeg import notes, synth
 from bgb_assets.modalities.eeg.annotations.sidecars import read_annotations
+from bgb_assets.modalities.eeg.synthetic.plan import SynthOptions
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.eeg.annotations.annotation_files import (
     TSV_COLUMNS,
@@ -16,6 +18,7 @@ from bgb_assets_tests.modalities.eeg.annotations.annotation_files import (
     tsv_event,
     write,
 )
+from bgb_assets_tests.modalities.eeg.uploads import run_raw
 
 DURATION_S = 1275.0
 RECORDING = {"kind": "referential", "rate_hz": 250.0, "samples": 318_750, "segments": [[0, 318_750, 0.0]]}
@@ -39,6 +42,27 @@ def noted(folder, *rows, name="X.csv_bi", params=None, duration_s=DURATION_S):
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / name, csv_rows(*rows))
     return read_annotations(folder, "X.edf", duration_s, params or Params())
+
+
+@pytest.mark.parametrize("options", [SynthOptions(rate_hz=200), SynthOptions(rate_hz=250, gap_s=33)])
+def test_each_layout_alone_gives_the_same_bytes_of_intervals(tmp_path, options):
+    synth.write_recording(tmp_path / "made", 1, 0, 4.0, 9, options)
+    [edf] = (tmp_path / "made").rglob("*.edf")
+    found = {}
+    for ending in (".csv_bi", ".csv", "_events.tsv"):
+        upload, out = tmp_path / f"upload{ending}", tmp_path / f"raw{ending}"
+        upload.mkdir()
+        [sidecar] = [path for path in edf.parent.iterdir() if path.name.endswith(ending)]
+        for path in (edf, sidecar):
+            shutil.copy(path, upload)
+        run_raw(upload, out)
+        result, _ = run(out, tmp_path / f"notes{ending}")
+        found[ending] = (tmp_path / f"notes{ending}" / "intervals.parquet").read_bytes()
+        assert (result.metadata["trusted"], result.metadata["labelled"]) == (
+            {"_events.tsv": "events.tsv"}.get(ending, ending[1:]),
+            "yes",
+        )
+    assert len(set(found.values())) == 1
 
 
 def test_all_sources_are_rows_and_the_trusted_one_gives_the_samples(tmp_path):

@@ -52,8 +52,10 @@ def test_logits_come_sixteen_times_a_second(name):
     torch.testing.assert_close(alone, logits[1:], atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["ssm-tiny", "sdpa-tiny", "seizure_transformer"])
-@pytest.mark.parametrize("content", [1e6, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [*((name, float("nan")) for name in VARIANTS), ("ssm-tiny", 1e6), ("sdpa-tiny", 1e6), ("ssm-tiny", float("inf"))],
+)
 @torch.inference_mode()
 def test_what_a_masked_electrode_holds_changes_no_bit(name, content):
     made, changed = network(name).eval(), signal()
@@ -63,7 +65,7 @@ def test_what_a_masked_electrode_holds_changes_no_bit(name, content):
     assert not torch.equal(made(signal(), MASK), made(signal(), torch.ones_like(MASK))), "what it holds would count"
 
 
-@pytest.mark.parametrize("name", ["ssm-tiny", "sdpa-tiny", "ssm-base"])
+@pytest.mark.parametrize("name", GRAPHS)
 @torch.inference_mode()
 def test_the_order_of_electrodes_does_not_matter(name):
     made, order = network(name).eval(), torch.randperm(19, generator=torch.Generator().manual_seed(1))

@@ -37,6 +37,45 @@ def test_reference_draw(counts: tuple[int, int, int], draw: str) -> None:
     assert hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest() == REFERENCE[counts]
 
 
+def written_out(
+    category: np.ndarray, chosen: np.ndarray, full_ratio: float, background_ratio: float, seed: int
+) -> list:
+    """Return the reference draw, step by step as it is described."""
+    lists: dict[int, list[int]] = {PARTIAL: [], FULL: [], NO_SEIZURE: []}
+    for number in range(len(category)):
+        if chosen[number]:
+            lists[int(category[number])].append(number)
+    random = np.random.default_rng(seed)
+    drawn = list(lists[PARTIAL])
+    for kind, ratio in ((FULL, full_ratio), (NO_SEIZURE, background_ratio)):
+        wanted = min(int(ratio * len(lists[PARTIAL])), len(lists[kind]))
+        if wanted > 0:
+            drawn += [lists[kind][place] for place in random.choice(len(lists[kind]), wanted, replace=False)]
+    drawn = np.array(drawn)
+    random.shuffle(drawn)
+    return drawn.tolist()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([NO_SEIZURE, PARTIAL, FULL]), st.booleans()), max_size=400),
+    st.sampled_from([0.0, 0.3, 1.7]),
+    st.sampled_from([0.0, 2.5, 100.0]),
+    st.integers(0, 2**32),
+)
+def test_reference_draw_is_index_for_index_the_procedure_written_out(
+    windows: list[tuple[int, bool]], full_ratio: float, background_ratio: float, seed: int
+) -> None:
+    windows = [*windows, (PARTIAL, True)]
+    category = np.array([kind for kind, _ in windows], np.int8)
+    chosen = np.array([taken for _, taken in windows])
+    draw = balanced_draw(category, chosen, Ratios(full_ratio, background_ratio), seed, "reference")
+    expected = written_out(category, chosen, full_ratio, background_ratio, seed)
+    assert draw.ids(0).tolist() == draw.ids(4).tolist() == expected
+    index = SampleIndex(np.flatnonzero(chosen), np.full(len(category), 15_360), np.ones(len(category)))
+    order = Order(index, batch=1, seed=9, pool_batches=1, draw=draw)
+    assert order.batches(2).rows.tolist() == expected, "training keeps the order"
+
+
 def test_reference_draw_is_the_same_each_epoch_and_ignores_the_run() -> None:
     draw = drawn(313, 55, 10_000, draw="reference")
     index = SampleIndex(np.arange(10), np.ones(10_368, np.int64), np.ones(10_368))
