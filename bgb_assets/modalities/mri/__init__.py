@@ -1,0 +1,1 @@
+"""MRI scans in, lesion maps out."""

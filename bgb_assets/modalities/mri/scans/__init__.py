@@ -1,0 +1,1 @@
+"""One scan as a file: headers, voxels, their digest, whether it is whole, and what is wrong with it."""

@@ -1,0 +1,114 @@
+"""What can be said about a scan: codes, how grave each is, and what its owner can do.
+
+Belongs here: the one list of codes, `Flag`, and the error that a grave one becomes. Does not belong here: looking for
+any of them (`nifti`, `gzip_stream`, `volumes`, `wholeness`, `qc`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from bgb_assets.runtime.errors import BadInput
+
+Level = Literal["reject", "warn"]
+
+REJECTS = {
+    "empty_file": "deliver the file again",
+    "not_nifti": "convert the image to NIfTI-1 or NIfTI-2 in a single file",
+    "header_only": "deliver the image as a single .nii or .nii.gz file",
+    "data_short": "deliver the whole file again",
+    "gzip_truncated": "deliver the whole file again",
+    "gzip_crc": "deliver the file again: its bytes were damaged",
+    "digest_mismatch": "fetch the file again from its source",
+    "ambiguous_pair": "name one image for the mask, in its sidecar's SpatialReference or in a CSV beside the files",
+    "unsafe_path": "use a path that stays inside the folder of the upload",
+    "too_large": "crop or resample the image, or raise the limit in the settings of raw",
+    "bad_voxel_size": "re-export the NIfTI or exclude the upload",
+    "bad_affine": "re-export the NIfTI or exclude the upload",
+    "no_orientation": "re-export it with an orientation, or state the one it has with --assume-orientation RAS",
+    "not_3d": "choose one volume with --volume K (the first is 0)",
+    "bad_dtype": "convert the voxels to integers or to float32",
+    "non_finite": "replace the values that are not finite, or exclude the upload",
+    "constant_image": "deliver the image again: it shows nothing",
+    "mask_grid": "deliver the mask on the image's grid, or set --resample-mismatched",
+    "mask_empty": "deliver a mask with a lesion, or set --allow-empty where none is right",
+    "mask_labels": "deliver a mask of 0 and one other value",
+    "mask_huge": "check that the mask is not a brain mask, and not inverted",
+    "crop_loss": "raise the shape of the conformed volume, or crop the scan to the head",
+    "duplicate_content": "check who was scanned, and deliver the scan under one subject",
+}
+"""Code -> remedy: with one of these a scan goes to quarantine."""
+
+WARNS = frozenset(
+    {
+        *("mask_scaled", "mask_off_head", "qform_sform", "oblique", "size_outlier", "pair_by_stem", "gzip_trailing"),
+        *("orientation_assumed", "volume_chosen", "image_cropped"),
+    }
+)
+"""Codes that are told, and the scan goes on."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One finding.
+
+    Attributes:
+        code: A key of `REJECTS` or a member of `WARNS`.
+        message: What was got against what was expected, with the file's role or name first.
+        value: What was measured: a plain JSON value.
+    """
+
+    code: str
+    message: str
+    value: Any = None
+
+    def __post_init__(self) -> None:
+        if self.code not in REJECTS and self.code not in WARNS:
+            raise ValueError(f"no such code: {self.code!r}")
+
+    @property
+    def level(self) -> Level:
+        """Whether the scan is refused."""
+        return "reject" if self.code in REJECTS else "warn"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the flag with its level, in JSON types."""
+        return {**asdict(self), "level": self.level}
+
+    def about(self, role: str) -> "Flag":
+        """Return the flag with the role of the file, `image` or `mask`, before its message."""
+        return Flag(self.code, f"{role}: {self.message}", self.value)
+
+
+class BadScan(BadInput):
+    """A scan that goes to quarantine, with the flags that say why; `code` is the first one's."""
+
+    def __init__(self, *flags: Flag) -> None:
+        super().__init__(
+            "; ".join(f"{flag.code}: {flag.message}" for flag in flags),
+            "; ".join(dict.fromkeys(REJECTS[flag.code] for flag in flags)),
+        )
+        self.flags = flags
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.flags
+
+    @property
+    def code(self) -> str:
+        """The first flag's code."""
+        return self.flags[0].code
+
+
+def refuse(flags: Iterable[Flag]) -> None:
+    """Raise what is grave among some flags.
+
+    Raises:
+        BadScan: At least one is of level `reject`; all of these are named.
+    """
+    if grave := [flag for flag in flags if flag.level == "reject"]:
+        raise BadScan(*grave)
+
+
+def bad(code: str, message: str, value: Any = None) -> BadScan:
+    """Return the error of one grave finding."""
+    return BadScan(Flag(code, message, value))
