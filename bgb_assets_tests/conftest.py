@@ -4,6 +4,7 @@ Belongs here: what more than one package of tests needs. Does not belong here: r
 """
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +21,17 @@ from bgb_assets_tests.toy_source import Shelf
 
 MakeChain = Callable[..., Chain]
 
-# What a test takes depends on what else the machine does: no test is timed.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# What a test takes depends on what else the machine does: no test is timed, and neither is the drawing of examples.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 SETTLE_AT_ONCE = "[inbox]\nsettle_s = 0.0\n"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what tests start: a shell that runs pytest in the background has all of them ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -70,7 +70,7 @@ def test_set_up_and_tests_are_one_line_that_ci_finds() -> None:
     assert pattern is not None, ".ci/run no longer takes its test command from the README"
     found = [line for line in TEXT.splitlines() if re.search(pattern[1], line)]
     assert len(found) == 1
-    assert found[0].endswith('-e ".[dev]" && .venv/bin/pytest')
+    assert found[0].endswith('-e ".[dev]" && .venv/bin/pytest -n auto')
 
 
 def test_torch_is_installed_in_the_range_that_the_project_wants() -> None:
