@@ -50,11 +50,13 @@ MODALITY_STORAGE = {
     "splits",
     "groups",
     "pins",
+    "nested_splits",
+    "split_files",
     "found_groups",
 }
 """What a modality may use of the storage: pure machinery, no store."""
 MODALITIES = [f"bgb_assets.modalities.{name}" for name in NAMES]
-CONTRACTS = {"bgb_assets.modalities.contract", "bgb_assets.modalities.sources"}
+CONTRACTS = {f"bgb_assets.modalities.{name}" for name in ("contract", "sources", "training_stage")}
 HEAVY = (
     *("torch", "lightning", "librosa", "nibabel", "mne", "edfio"),
     *("dagster", "pyarrow", "pandas", "numba", "scipy"),
