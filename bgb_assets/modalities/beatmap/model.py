@@ -24,9 +24,9 @@ from bgb_assets.modalities.beatmap.learning.network import Network
 from bgb_assets.modalities.beatmap.learning.variants import VARIANTS, Shape, TrainParams
 from bgb_assets.modalities.beatmap.sequences import vocabulary as v
 from bgb_assets.modalities.contract import FanIn, StageResult
+from bgb_assets.modalities.training_stage import train_stage
 from bgb_assets.runtime.errors import TrainingError
 from bgb_assets.training.model_directory import LoadedModel, load_model_directory
-from bgb_assets.training.run import train_model
 from bgb_assets.training.spec import ModelSpec, Ratio, TrainingData
 
 CLASSES: Mapping[str, tuple[v.Span, ...]] = {
@@ -39,21 +39,10 @@ CLASSES: Mapping[str, tuple[v.Span, ...]] = {
 
 def run(fan_in: FanIn, params: TrainParams, out: Path) -> StageResult:
     """Train one variant, going on from the newest checkpoint after a kill, and say what it takes for what."""
-    trained = train_model(
-        SPEC,
-        params,
-        variant=params.variant,
-        tokens=fan_in.inputs["tokens"],
-        root=fan_in.root,
-        work=fan_in.inputs["work"],
-        out=out,
-        logs=fan_in.inputs["logs"],
-        seed=params.seed,
-        lineage=fan_in.lineage,
-    )
+    result = train_stage(SPEC, fan_in, params, out)
     samples = data(ShardStore(fan_in.root, fan_in.inputs["tokens"]), params)
     write_confusion(out, load(out).model, samples, _predict, params.training.batch)
-    return StageResult({"weights": trained.facets["model"]}, trained.metadata, observed=trained.observed)
+    return result
 
 
 def build(params: TrainParams) -> Network:

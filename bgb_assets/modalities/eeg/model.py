@@ -32,9 +32,9 @@ from bgb_assets.modalities.eeg.windows.balance import NoSeizureError, Ratios, ba
 from bgb_assets.modalities.eeg.windows.class_ratio import class_ratio, pos_weight
 from bgb_assets.modalities.eeg.windows.dataset import BalancedSeizureDataset
 from bgb_assets.modalities.eeg.windows.index import WindowIndex
+from bgb_assets.modalities.training_stage import train_stage
 from bgb_assets.runtime.errors import TrainingError
 from bgb_assets.training.model_directory import LoadedModel, load_model_directory
-from bgb_assets.training.run import train_model
 from bgb_assets.training.spec import ModelSpec, Ratio, TrainingData
 
 EMBEDDING = "electrode"
@@ -43,19 +43,7 @@ EMBEDDING = "electrode"
 
 def run(fan_in: FanIn, params: TrainParams, out: Path) -> StageResult:
     """Train one variant, going on from the newest checkpoint after a kill."""
-    trained = train_model(
-        SPEC,
-        params,
-        variant=params.variant,
-        tokens=fan_in.inputs["tokens"],
-        root=fan_in.root,
-        work=fan_in.inputs["work"],
-        out=out,
-        logs=fan_in.inputs["logs"],
-        seed=params.seed,
-        lineage=fan_in.lineage,
-    )
-    return StageResult({"weights": trained.facets["model"]}, trained.metadata, observed=trained.observed)
+    return train_stage(SPEC, fan_in, params, out)
 
 
 def build(params: TrainParams) -> nn.Module:
