@@ -14,12 +14,20 @@ from bgb_assets.engine.fan_in import FanInRun
 from bgb_assets.engine.ingest import Ingest, IngestReport
 from bgb_assets.engine.outcomes import StageOutcome, UploadOutcome
 from bgb_assets.modalities.contract import FAN_IN_STAGES, PER_UPLOAD_STAGES, STAGE_NAMES
+from bgb_assets.modalities.registry import modality
 from bgb_assets.runtime import monitoring
+from bgb_assets.runtime.executor import InProcessExecutor
+from bgb_assets.runtime.settings import load_settings
 from bgb_assets.storage.digests import sha256_file
 from bgb_assets.storage.records import RECORD_NAME, record_from_bytes
 
 _listeners: list[list[str]] = []
 _hooked: list[bool] = []
+
+
+def open_chain(name: str, root: Path) -> Chain:
+    """Return the chain of a registered modality as a new process would have it."""
+    return Chain(modality(name), load_settings({"BGB_DATA_ROOT": str(root)}), InProcessExecutor())
 
 
 def ingest(chain: Chain, *, confirm_deletions: bool = False) -> IngestReport:
@@ -44,6 +52,32 @@ def everything(chain: Chain) -> Mapping[str, int]:
         walk(chain)
         fan_in(chain)
     return {stage: counts[f"stage_calls.{stage}"] for stage in STAGE_NAMES if counts[f"stage_calls.{stage}"]}
+
+
+def calls_through_tokens(chain: Chain, work: Iterable[str] = ()) -> dict[str, int]:
+    """Ingest, walk and fan in as far as tokens; return counter -> number, without those that are 0.
+
+    Args:
+        chain: Of any modality.
+        work: Counters that the modality keeps beside the calls of its stages.
+    """
+    with monitoring.counting() as counts:
+        ingest(chain)
+        walk(chain)
+        fan_in(chain, ("manifest", "tokens"))
+    stages = {stage: counts[f"stage_calls.{stage}"] for stage in STAGE_NAMES}
+    return {name: n for name, n in {**stages, **{name: counts[name] for name in work}}.items() if n}
+
+
+def rebuilt(chain: Chain, only: Iterable[str], work: Iterable[str] = ()) -> dict[str, int]:
+    """Run the chain; check that no upload but those named has other entries than before; return the calls."""
+    ingest(chain)
+    before = {record.key: record.entries for record in chain.uploads.all()}
+    calls = calls_through_tokens(chain, work)
+    after = {record.key: record.entries for record in chain.uploads.all()}
+    untouched = set(after) - set(only)
+    assert {key: after[key] for key in untouched} == {key: before[key] for key in untouched}
+    return calls
 
 
 def outcomes(found: Mapping[str, UploadOutcome]) -> dict[str, dict[str, str]]:

@@ -25,16 +25,14 @@ from bgb_assets.modalities.beatmap.synthetic import synth_score
 from bgb_assets.modalities.beatmap.synthetic.synth_files import AUDIO_FILE, write_map
 from bgb_assets.modalities.beatmap.synthetic.synth_map import MANNERS, Map, draw_map
 from bgb_assets.modalities.beatmap.writing.export import DifficultyToWrite, SongToWrite, render_map, write_folder
-from bgb_assets.modalities.contract import STAGE_NAMES
-from bgb_assets.modalities.registry import modality
-from bgb_assets.runtime import monitoring
-from bgb_assets.runtime.executor import InProcessExecutor
-from bgb_assets.runtime.settings import load_settings
-from bgb_assets_tests.driving import fan_in, ingest, walk
+from bgb_assets_tests import driving
+from bgb_assets_tests.driving import fan_in
 
 RATE_HZ = 22_050
 CLICKS_END_S = 2.0
 KINDS = ("notes", "bombs", "walls", "arcs", "chains")
+WORK = ("decodes", "spectrograms")
+"""What songs cost, counted beside the calls of stages."""
 Counts = dict[tuple[str, str], dict[str, int]]
 """(characteristic, difficulty) -> kind -> objects."""
 
@@ -74,18 +72,12 @@ def write_wav_song(source: Path, out: Path) -> Path:
 
 def open_chain(root: Path) -> Chain:
     """Return the chain as a new process would have it."""
-    return Chain(modality("beatmap"), load_settings({"BGB_DATA_ROOT": str(root)}), InProcessExecutor())
+    return driving.open_chain("beatmap", root)
 
 
 def calls_through_tokens(chain: Chain) -> dict[str, int]:
     """Ingest, walk and fan in as far as tokens; return counter -> number, without those that are 0."""
-    with monitoring.counting() as counts:
-        ingest(chain)
-        walk(chain)
-        fan_in(chain, ("manifest", "tokens"))
-    stages = {stage: counts[f"stage_calls.{stage}"] for stage in STAGE_NAMES}
-    work = {name: counts[name] for name in ("decodes", "spectrograms")}
-    return {name: n for name, n in {**stages, **work}.items() if n}
+    return driving.calls_through_tokens(chain, WORK)
 
 
 def manifest_rows(chain: Chain) -> pa.Table:

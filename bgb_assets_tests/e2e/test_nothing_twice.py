@@ -16,9 +16,11 @@ from bgb_assets.engine.explain import Explanation, why_fan_in, why_upload
 from bgb_assets.engine.status import status_of
 from bgb_assets.modalities.beatmap.audio import ogg
 from bgb_assets.modalities.contract import PER_UPLOAD_STAGES
+from bgb_assets_tests import driving
 from bgb_assets_tests.conftest import SETTLE_AT_ONCE
-from bgb_assets_tests.driving import data_versions, ingest, outcomes, outputs, walk
+from bgb_assets_tests.driving import data_versions, outcomes, outputs, walk
 from bgb_assets_tests.e2e.songs import (
+    WORK,
     calls_through_tokens,
     manifest_rows,
     open_chain,
@@ -61,14 +63,7 @@ def inbox(root: Path) -> Path:
 
 def rebuilt(root: Path, only: Iterable[str]) -> dict[str, int]:
     """Run the chain; check that no upload but those named had a stage called; return the calls."""
-    chain = open_chain(root)
-    ingest(chain)
-    before = {record.key: record.entries for record in chain.uploads.all()}
-    calls = calls_through_tokens(chain)
-    after = {record.key: record.entries for record in chain.uploads.all()}
-    untouched = set(after) - set(only)
-    assert {key: after[key] for key in untouched} == {key: before[key] for key in untouched}
-    return calls
+    return driving.rebuilt(open_chain(root), only, WORK)
 
 
 def why(root: Path, stage: str, key: str = "") -> Explanation:
