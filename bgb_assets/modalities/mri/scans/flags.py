@@ -5,7 +5,7 @@ any of them (`nifti`, `gzip_stream`, `volumes`, `wholeness`, `qc`).
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from bgb_assets.runtime.errors import BadInput
@@ -25,7 +25,7 @@ REJECTS = {
     "too_large": "crop or resample the image, or raise the limit in the settings of raw",
     "bad_voxel_size": "re-export the NIfTI or exclude the upload",
     "bad_affine": "re-export the NIfTI or exclude the upload",
-    "no_orientation": "re-export it with an orientation, or state the one it has with --assume-orientation RAS",
+    "no_orientation": "re-export it with an orientation, or state the one that it has (--assume-orientation RAS)",
     "not_3d": "choose one volume with --volume K (the first is 0)",
     "bad_dtype": "convert the voxels to integers or to float32",
     "non_finite": "replace the values that are not finite, or exclude the upload",
@@ -42,10 +42,9 @@ REJECTS = {
 WARNS = frozenset(
     {
         *("mask_scaled", "mask_off_head", "qform_sform", "oblique", "size_outlier", "pair_by_stem", "gzip_trailing"),
-        *("orientation_assumed", "volume_chosen", "image_cropped"),
     }
 )
-"""Codes that are told, and the scan goes on."""
+"""Codes that are told, and the scan goes on; so are those of `REJECTS` that a setting allows."""
 
 
 @dataclass(frozen=True)
@@ -56,28 +55,31 @@ class Flag:
         code: A key of `REJECTS` or a member of `WARNS`.
         message: What was got against what was expected, with the file's role or name first.
         value: What was measured: a plain JSON value.
+        level: Whether the scan is refused; by the code, unless a setting allows what was found (`allowed`).
     """
 
     code: str
     message: str
     value: Any = None
+    level: Level | None = None
 
     def __post_init__(self) -> None:
         if self.code not in REJECTS and self.code not in WARNS:
             raise ValueError(f"no such code: {self.code!r}")
-
-    @property
-    def level(self) -> Level:
-        """Whether the scan is refused."""
-        return "reject" if self.code in REJECTS else "warn"
+        if self.level is None:
+            object.__setattr__(self, "level", "reject" if self.code in REJECTS else "warn")
 
     def as_json(self) -> dict[str, Any]:
-        """Return the flag with its level, in JSON types."""
-        return {**asdict(self), "level": self.level}
+        """Return the flag in JSON types."""
+        return asdict(self)
 
     def about(self, role: str) -> "Flag":
         """Return the flag with the role of the file, `image` or `mask`, before its message."""
-        return Flag(self.code, f"{role}: {self.message}", self.value)
+        return replace(self, message=f"{role}: {self.message}")
+
+    def allowed(self, by: str) -> "Flag":
+        """Return the flag as a warning, with the setting that allows what it says."""
+        return replace(self, message=f"{self.message}; allowed by {by}", level="warn")
 
 
 class BadScan(BadInput):
