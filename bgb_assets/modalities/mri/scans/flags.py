@@ -42,6 +42,7 @@ REJECTS = {
 WARNS = frozenset(
     {
         *("mask_scaled", "mask_off_head", "qform_sform", "oblique", "size_outlier", "pair_by_stem", "gzip_trailing"),
+        "image_cropped",
     }
 )
 """Codes that are told, and the scan goes on; so are those of `REJECTS` that a setting allows."""

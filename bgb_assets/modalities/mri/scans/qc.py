@@ -1,27 +1,23 @@
-"""What is wrong or odd with a scan, as flags: by its headers, by its voxels, by what other scans are.
+"""What is wrong or odd with a scan, as flags: by its headers, and by what other scans are.
 
-Belongs here: the checks of grids, values and masks. Does not belong here: files that cannot be read at all (`nifti`,
-`gzip_stream`, `wholeness` raise what is wrong with them), and what follows from a flag (`flags.refuse`).
+Belongs here: checks that need no voxel. Does not belong here: files that cannot be read at all (`nifti`,
+`gzip_stream`, `wholeness` raise what is wrong with them), values and masks (`conform.content`), and what follows from a
+flag (`flags.refuse`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.mri.scans.flags import Flag
 from bgb_assets.modalities.mri.scans.nifti import AS_STORED, Header, Reading
-from bgb_assets.modalities.mri.scans.volumes import Volume
 
 MAX_GRID_MM = 0.01
 MAX_FORMS_MM = 1.0
 MAX_OBLIQUITY_DEG = 1.0
-MAX_MASK_SHARE = 0.5
-MAX_OFF_HEAD_SHARE = 0.05
-MAX_IMAGE_LOSS = 1e-3
 OUTLIER_SHARE = 1 / 20
 
 
@@ -43,42 +39,6 @@ def grid_flags(image: Header, mask: Header) -> list[Flag]:
         return []
     message = f"its corners lie up to {apart_mm:.2f} mm from the image's, at most {MAX_GRID_MM} mm are allowed"
     return [Flag("mask_grid", message, apart_mm)]
-
-
-def image_flags(image: Volume) -> list[Flag]:
-    """Return `non_finite` or `constant_image`."""
-    if flags := _finite_flags(image.voxels):
-        return flags
-    low, high = image.voxels.min(), image.voxels.max()
-    return [Flag("constant_image", f"every voxel is {low!s}", float(low))] if low == high else []
-
-
-def mask_flags(mask: Volume, image: Volume | None = None, *, allow_empty: bool = False) -> list[Flag]:
-    """Return what a mask's values say; with its image on the same grid, where it lies in the head too."""
-    if flags := _finite_flags(mask.voxels):
-        return flags
-    values = _nonzero_values(mask)
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    if high <= 0:
-        empty = Flag("mask_empty", "no voxel is above 0")
-        return [empty.allowed("allow_empty") if allow_empty else empty]
-    if low != high:
-        found = np.unique(values)
-        message = f"{len(found)} values other than 0, from {low:g} to {high:g}; one is expected"
-        return [Flag("mask_labels", message, [float(value) for value in found[:10]])]
-    flags = [] if high == 1 else [Flag("mask_scaled", f"its value is {high:g}, not 1: all above 0 is lesion", high)]
-    return flags if image is None or image.voxels.shape != mask.voxels.shape else [*flags, *_head_flags(mask, image)]
-
-
-def crop_flags(lost_lesion_voxels: int, lost_image_share: float) -> list[Flag]:
-    """Return `crop_loss` for what falls outside the conformed box; what is lost of the image alone is a warning."""
-    if lost_lesion_voxels:
-        message = f"{lost_lesion_voxels} lesion voxels lie outside the conformed volume"
-        return [Flag("crop_loss", message, lost_lesion_voxels)]
-    if lost_image_share > MAX_IMAGE_LOSS:
-        message = f"{lost_image_share:.2%} of the image's sum lies outside the conformed volume"
-        return [Flag("crop_loss", message, lost_image_share, level="warn")]
-    return []
 
 
 def size_flags(sizes: Mapping[str, tuple[str, int]]) -> dict[str, Flag]:
@@ -144,41 +104,6 @@ def _volume_flags(header: Header, reading: Reading) -> list[Flag]:
     if reading.volume is not None and 0 <= reading.volume < header.volumes:
         return [found.allowed(f"volume = {reading.volume}")]
     return [found]
-
-
-def _finite_flags(voxels: NDArray[Any]) -> list[Flag]:
-    if voxels.dtype.kind != "f" or (np.isfinite(voxels.min()) and np.isfinite(voxels.max())):
-        return []
-    wrong = ~np.isfinite(voxels)
-    first = np.unravel_index(int(wrong.ravel(order="F").argmax()), voxels.shape, order="F")
-    index = [int(place) for place in first]
-    n_wrong = int(wrong.sum())
-    return [
-        Flag("non_finite", f"{n_wrong} voxels are not finite, the first at {index}", {"n": n_wrong, "first": index})
-    ]
-
-
-def _nonzero_values(volume: Volume) -> NDArray[np.float64]:
-    """Return the scaled values that are not 0, in no order that matters."""
-    raw, header = volume.voxels, volume.header
-    if header.inter == 0:
-        nonzero: NDArray[np.float64] = raw[raw != 0].astype(np.float64) * header.slope
-        return nonzero
-    values = raw.astype(np.float64) * header.slope + header.inter
-    return values[values != 0]
-
-
-def _head_flags(mask: Volume, image: Volume) -> list[Flag]:
-    lesion = mask.voxels * mask.header.slope + mask.header.inter > 0 if mask.header.inter else mask.voxels != 0
-    head = image.voxels != -image.header.inter / image.header.slope
-    n_lesion, n_head = int(np.count_nonzero(lesion)), int(np.count_nonzero(head))
-    if n_lesion > MAX_MASK_SHARE * n_head:
-        message = f"{n_lesion} voxels, more than half of the image's {n_head} that are not 0"
-        return [Flag("mask_huge", message, n_lesion / max(n_head, 1))]
-    off = int(np.count_nonzero(lesion & ~head))
-    if off <= MAX_OFF_HEAD_SHARE * n_lesion:
-        return []
-    return [Flag("mask_off_head", f"{off} of {n_lesion} voxels lie where the image is 0", off / n_lesion)]
 
 
 def _duplicate(held: Sequence[tuple[str, str]]) -> Flag:
