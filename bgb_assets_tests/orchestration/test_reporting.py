@@ -1,8 +1,8 @@
 """Materializations reported from inside a step: each its own, in batches, in time, and in the right order."""
 
 import inspect
-import time
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -11,6 +11,7 @@ from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.instance.methods.event_methods import EventMethods
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from bgb_assets.orchestration import reporting
 from bgb_assets.orchestration.reporting import BatchReporter, report_materializations
 from bgb_assets_tests.orchestration import event_scenario
 from bgb_assets_tests.orchestration.event_scenario import NOTES, RAW, range_tags
@@ -91,17 +92,19 @@ def test_is_held_back_until_the_batch_is_full(instance):
     assert len(stored(instance)) == 5
 
 
-def test_shows_progress_when_the_batch_is_old(instance):
-    seen = []
+def test_shows_progress_when_the_batch_is_old(instance, monkeypatch):
+    seen, now_s = [], [100.0]
+    monkeypatch.setattr(reporting, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
 
     def body(context):
-        with BatchReporter(context, max_age_s=0.2) as reporter:
+        with BatchReporter(context, max_age_s=5.0) as reporter:
+            now_s[0] += 4.9
             reporter.add(made(UPLOADS[0]))
             seen.append(len(stored(instance)))
-            time.sleep(0.25)
+            now_s[0] += 0.1
             reporter.flush_if_due()
             seen.append(len(stored(instance)))
-            time.sleep(0.25)
+            now_s[0] += 5.0
             reporter.add(made(UPLOADS[1]))
             seen.append(len(stored(instance)))
 

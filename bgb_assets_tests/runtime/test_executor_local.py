@@ -23,7 +23,7 @@ def pool() -> Iterator[LocalProcessExecutor]:
         yield executor
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> bool:
     deadline_s = time.monotonic() + within_s
     while time.monotonic() < deadline_s:
         if condition():
@@ -172,7 +172,7 @@ def test_a_worker_that_keeps_memory_is_replaced() -> None:
 
 
 def test_a_call_that_hangs_is_stopped() -> None:
-    with LocalProcessExecutor(Bounds(max_workers=2, task_timeout_s=0.4)) as pool:
+    with LocalProcessExecutor(Bounds(max_workers=2, task_timeout_s=2.0)) as pool:
         failures = misbehaving(pool, ["fine", "hang", "fine", "fine"])
     hung = failures["hang"]
     assert hung is not None
@@ -253,7 +253,7 @@ def test_a_closed_iterator_stops_its_workers_and_the_pool_goes_on(pool: LocalPro
     before = pool.worker_pids
     started_s = time.monotonic()
     results.close()
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 30
     assert not any(map(lives, before - pool.worker_pids))
     assert [item.value for item in pool.map(f"{HERE}:double", [Task("a", 1)])] == [2]
 
@@ -304,8 +304,8 @@ def test_workers_go_when_their_parent_goes(tmp_path: Path, number: int) -> None:
     children = [int(mark.read_text()) for mark in tmp_path.iterdir()]
     assert all(map(lives, workers))
     driver.send_signal(number)
-    _, errors = driver.communicate(timeout=20)
-    assert eventually(lambda: not any(map(lives, workers)), within_s=5)
+    _, errors = driver.communicate(timeout=60)
+    assert eventually(lambda: not any(map(lives, workers)))
     # Of the parent's own interruption there is one trace; of the workers there is none.
     assert errors.count("Traceback") == (1 if number == signal.SIGINT else 0)
     if number == signal.SIGINT:

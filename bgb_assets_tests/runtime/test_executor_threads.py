@@ -128,11 +128,11 @@ def test_left_early_the_tasks_are_closed_in_the_thread_that_read_them() -> None:
 
 def test_end_does_not_wait_long_for_a_call_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor_threads, "GRACE_S", 0.05)
-    running = ThreadExecutor(2).map(f"{HERE}:waits", iter([Task("short", 0.0), Task("long", 3.0)]))
+    running = ThreadExecutor(2).map(f"{HERE}:waits", iter([Task("short", 0.0), Task("long", 60.0)]))
     next(running)
     started_s = time.monotonic()
     running.close()
-    assert time.monotonic() - started_s < 2.0
+    assert time.monotonic() - started_s < 30.0
 
 
 def test_no_tasks_give_no_results() -> None:

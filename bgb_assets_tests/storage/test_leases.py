@@ -35,7 +35,7 @@ def test_many_share_it_and_nobody_else(tmp_path: Path) -> None:
 
 
 def test_loser_waits_for_the_other_process(tmp_path: Path) -> None:
-    with hold(tmp_path / "lock", 0.3) as process:
+    with hold(tmp_path / "lock", 1.0) as process:
         started = time.monotonic()
         with lease(tmp_path / "lock"):
             assert process.wait() == 0
