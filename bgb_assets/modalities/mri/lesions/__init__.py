@@ -1,0 +1,1 @@
+"""What a mask says about a lesion: how large, in how many pieces, where, in which bin."""
