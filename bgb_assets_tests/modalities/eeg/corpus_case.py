@@ -160,7 +160,8 @@ def write_many(root: Path, count: int, samples: int, params: ManifestParams, *, 
 
 def _features(out: Path, segments: Sequence[Sequence[float]], signal: np.ndarray, written: bool) -> StageResult:
     states = [0] * CHANNELS
-    states[3] = 3
+    # Filled in, derived from pairs, absent: only the last is masked.
+    states[1:4] = 1, 2, 3
     described = {"scale": SCALE, "channels": list(CANONICAL), "channel_state": states, "segments": segments}
     described |= {"clipped_share": 0.0, "flat_share": 0.0, "n": sum(int(row[1]) for row in segments)}
     (out / "features.json").write_text(json.dumps(described))

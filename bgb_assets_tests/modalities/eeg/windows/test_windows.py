@@ -43,6 +43,13 @@ def test_categories(positives: int, category: int) -> None:
     assert found.positives.tolist() == [positives]
 
 
+@pytest.mark.parametrize(("share", "positives"), [(1.0, W), (0.5, W // 2)])
+def test_a_window_that_holds_just_the_share_is_full(share: float, positives: int) -> None:
+    for held, category in ((positives - 1, PARTIAL), (positives, FULL)):
+        found = windows_of(pairs((0, W)), pairs((0, held)), ManifestParams(full_share=share))
+        assert found.category.tolist() == [category]
+
+
 def test_no_window_crosses_a_gap() -> None:
     segments = pairs((0, W + S), (W + S, 100), (W + S + 100, 0), (W + S + 100, W))
     found = windows_of(segments, pairs((0, 2 * W + S + 100)), ManifestParams())
