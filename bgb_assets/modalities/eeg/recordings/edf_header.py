@@ -123,6 +123,8 @@ def _mend_length(base: bytes, expected: int, repairs: list[str]) -> None:
 
 def _record_duration(base: bytes) -> Fraction:
     text = _text(base, _RECORD_DURATION)
+    if text == "0":  # what EDF+ says of a file of annotations alone
+        raise BadInput("duration of a data record must be positive, got '0' s: no signals", _EXPORT_AGAIN)
     try:
         duration = Fraction(text)
     except (ValueError, ZeroDivisionError):
