@@ -9,16 +9,24 @@ import torch
 from bgb_assets.training.conditions import quiet, reproducible
 
 
+def settings():
+    return (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
+    )
+
+
 def test_settings_hold_inside_and_are_put_back_after_a_failure():
-    before = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
+    before = settings()
     torch.manual_seed(5)
     expected = torch.rand(2)
     torch.manual_seed(5)
     with pytest.raises(ZeroDivisionError), reproducible(3, "cpu"):
-        assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == (3, True)
+        assert settings() == (3, True, False)
         torch.rand(100)
         raise ZeroDivisionError
-    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+    assert settings() == before
     assert torch.equal(torch.rand(2), expected)
 
 
