@@ -105,7 +105,11 @@ class ShardStore:
     def source(self, row: int) -> Array | None:
         """Return the dense array of a sample's upload, mapped in place, or None where it has none."""
         number = int(self.columns["source"][row])
-        return None if number < 0 else self._sources[number].values
+        return None if number < 0 else self.source_at(number)
+
+    def source_at(self, number: int) -> Array:
+        """Return a dense array by its place in `index.sources`, for samples that have more than one."""
+        return self._sources[number].values
 
     def column(self, name: str) -> Array:
         """Return a numeric column of the samples, shape (samples,)."""

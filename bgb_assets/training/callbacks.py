@@ -65,6 +65,7 @@ class Saving(Callback):
             "progress": asdict(module.progress),
             "data": self._order.position(step)._asdict(),
             "micro_batch": self._micro_batch,
+            **({} if module.loss_scale is None else {"loss_scale": module.loss_scale.state}),
         }
         write_checkpoint(self._work, step, module.model, module.optimizer, state)
 

@@ -12,9 +12,9 @@ Belongs here: putting together model, loaders and Trainer. Does not belong here:
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import Trainer
@@ -100,6 +100,7 @@ def fit(
             of another run.
     """
     machine = machine or Machine()
+    params = _counted_in_steps(params, data, seed)
     training = params.training
     _check_splits(data, training)
     run = _run_digest(params, data, seed, content)
@@ -162,16 +163,14 @@ class _Job:
 
     def _train(self, module: StepModule, micro_batch: int, timing: Timing) -> None:
         training, start = self.training, module.progress.step
-        order = Order(
-            self.data.train, training.batch, self.seed, training.pool_batches, training.token_budget, self.data.draw
-        )
+        order = _order(self.data, training, self.seed)
         sampler = RoundSampler(
             order, micro_batch=micro_batch, start=start, steps=training.steps, round_steps=self.round_steps
         )
         saving = Saving(
             self.work,
             self.run,
-            every_steps=self.machine.checkpoint_every_steps,
+            every_steps=self._checkpoint_every_steps(order),
             order=order,
             micro_batch=micro_batch,
             round_steps=self.round_steps,
@@ -187,6 +186,10 @@ class _Job:
             self._validation(micro_batch),
         )
 
+    def _checkpoint_every_steps(self, order: Order) -> int:
+        asked = self.machine.checkpoint_every_steps
+        return min(asked, len(order.batches(0))) if self.training.epochs else asked
+
     def _validation(self, micro_batch: int) -> Any:
         if not self.training.validate_every_steps:
             return None
@@ -195,11 +198,10 @@ class _Job:
         return build_loader(steps, sampler, workers=self.machine.workers, device=self.device)
 
     def _trainer(self, rounds: int, start: int, callbacks: list[Any]) -> Trainer:
-        mixed = self.device == "cuda" and torch.cuda.is_bf16_supported()
         return Trainer(
             accelerator=self.device,
             devices=1,
-            precision="bf16-mixed" if mixed else "32-true",
+            precision="bf16-mixed" if self._is_mixed() else "32-true",
             max_epochs=rounds,
             # What was written after the checkpoint, before a kill, is hidden when the run writes it again.
             logger=TensorBoardLogger(self.logs, name=None, version="", purge_step=start),
@@ -211,6 +213,12 @@ class _Job:
             default_root_dir=self.work,
             use_distributed_sampler=False,
         )
+
+    def _is_mixed(self) -> bool:
+        """Say whether Lightning is to compute in bfloat16; float16 is the step's own (`step`)."""
+        if self.training.precision == "auto":
+            return self.device == "cuda" and torch.cuda.is_bf16_supported()
+        return self.training.precision == "bfloat16"
 
     def _finish(self, module: StepModule, observed: dict[str, Any]) -> Fitted:
         progress: Progress = module.progress
@@ -236,6 +244,22 @@ def _check_splits(data: TrainingData, training: TrainingParams) -> None:
         raise TrainingError(f"split 'train' holds no sample; {advice}")
     if len(data.validation) == 0 and training.validate_every_steps:
         raise TrainingError(f"split 'val' holds no sample; {advice}, or set training.validate_every_steps to 0")
+
+
+def _order(data: TrainingData, training: TrainingParams, seed: int) -> Order:
+    return Order(data.train, training.batch, seed, training.pool_batches, training.token_budget, data.draw)
+
+
+def _counted_in_steps(params: P, data: TrainingData, seed: int) -> P:
+    """Return the params with a run's length in steps, where it is given in epochs of this data."""
+    training = params.training
+    if not training.epochs or not len(data.train):
+        return params
+    if training.token_budget:
+        raise TrainingError("with a token budget epochs differ in length; give training.steps instead of epochs")
+    counted = training.in_steps(len(_order(data, training, seed).batches(0)))
+    replaced: P = replace(cast("Any", params), training=counted)
+    return replaced
 
 
 def _run_digest(params: Any, data: TrainingData, seed: int, content: str) -> str:

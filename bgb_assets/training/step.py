@@ -9,6 +9,8 @@ Belongs here: the arithmetic of a step and of a validation. Does not belong here
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
 import torch
@@ -18,8 +20,9 @@ from bgb_assets.loading.dataset import Batch
 from bgb_assets.loading.randomness import torch_seed
 from bgb_assets.runtime.errors import TrainingError
 from bgb_assets.training.checkpoints import Checkpoint
+from bgb_assets.training.loss_scale import LossScale
 from bgb_assets.training.params import TrainingParams
-from bgb_assets.training.progress import Progress, learning_rate
+from bgb_assets.training.progress import Progress, betas, learning_rate
 from bgb_assets.training.spec import ModelSpec, TrainingData
 
 _FUSED_ON = ("cpu", "cuda", "mps", "xpu")
@@ -36,6 +39,7 @@ class StepModule(LightningModule):
         samples: Samples trained on since this process started.
         data: What `spec.evaluate` is given; None where it is never called.
         names_at: Names of the samples of a step, for messages; None where samples have no names.
+        loss_scale: That of a run in float16; None in others, and before training starts.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class StepModule(LightningModule):
         self.samples = 0
         self.data: TrainingData | None = None
         self.names_at: Callable[[int], Sequence[str]] | None = None
+        self.loss_scale: LossScale | None = None
         self._resumed = resumed
         self._first_bad = torch.tensor(-1)
         self._sums: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -66,6 +71,7 @@ class StepModule(LightningModule):
             parameter_groups(self.model, self.spec.decayed),
             lr=training.learning_rate,
             betas=training.betas,
+            eps=training.eps,
             weight_decay=training.weight_decay,
             fused=self.device.type in _FUSED_ON,
         )
@@ -77,6 +83,9 @@ class StepModule(LightningModule):
 
     def on_train_start(self) -> None:
         """Take weights and optimiser from the checkpoint, now that both are on the device."""
+        if self.training_params.precision == "float16":
+            state = None if self._resumed is None else self._resumed.state["loss_scale"]
+            self.loss_scale = LossScale(self.device.type, state)
         if self._resumed is not None:
             self._resumed.restore(self.model, self.optimizer)
             self._resumed = None
@@ -84,23 +93,27 @@ class StepModule(LightningModule):
 
     def training_step(self, parts: list[Batch], batch_idx: int) -> None:
         """Do one optimiser step on the micro-batches of one batch."""
-        step = self.progress.step
+        step, taken = self.progress.step, self.progress.step - self.progress.skipped
         optimizer = cast("Any", self.optimizers())
-        rate = learning_rate(step, self.training_params)
+        rate, momenta = learning_rate(taken, self.training_params), betas(taken, self.training_params)
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        total, weight = self._accumulate(parts, step)
-        norm = self._normalise_gradient(weight)
-        optimizer.step()
+            group["lr"], group["betas"] = rate, momenta
+        total, weight, unit = self._accumulate(parts, step)
+        skipped = self.loss_scale is not None and self.loss_scale.unscale(self.optimizer)
+        norm = self._normalise_gradient(weight if unit is None else weight / unit)
+        if not skipped:
+            optimizer.step()
         optimizer.zero_grad()
-        self._note(step, total / weight, norm, rate)
+        self._note(step, total / weight, norm, rate, skipped)
 
     def validation_step(self, parts: list[Batch], batch_idx: int) -> None:
         """Add up the metrics of a validation batch."""
         # Sums over a whole split need double, which Apple's GPUs lack.
         kind = torch.float32 if self.device.type == "mps" else torch.float64
         for batch in parts:
-            for name, (total, weight) in self.spec.metrics(self.model, batch).items():
+            with self._autocast():
+                found = self.spec.metrics(self.model, batch)
+            for name, (total, weight) in found.items():
                 before = self._sums.get(name, (0.0, 0.0))
                 self._sums[name] = (before[0] + total.to(kind), before[1] + weight.to(kind))
 
@@ -132,17 +145,33 @@ class StepModule(LightningModule):
         if self.logger is not None:
             self.logger.log_metrics(scalars, step=self.progress.step)
 
-    def _accumulate(self, parts: list[Batch], step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add the parts' gradients of the summed loss; return total loss and total weight, detached."""
+    def _accumulate(self, parts: list[Batch], step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Add the parts' gradients of the summed loss.
+
+        Returns:
+            Total loss and total weight, detached, and what the gradient is already divided by, None for nothing.
+        """
         totals, weights = [], []
+        unit: torch.Tensor | None = None
         for number, batch in enumerate(parts):
             torch.manual_seed(torch_seed(self.seed, step, "dropout", number))
-            total, weight = self.spec.loss(self.model, batch)
-            self.manual_backward(total)
+            with self._autocast():
+                total, weight = self.spec.loss(self.model, batch)
+            if self.loss_scale is None:
+                self.manual_backward(total)
+            else:
+                # One divisor for all parts, so that their gradients still add up.
+                unit = weight.detach().float() if unit is None else unit
+                self.manual_backward(self.loss_scale.scale(total / unit))
             totals.append(total.detach().float())
             weights.append(weight.detach().float())
             self.samples += len(next(iter(batch.values())))
-        return torch.stack(totals).sum(), torch.stack(weights).sum()
+        return torch.stack(totals).sum(), torch.stack(weights).sum(), unit
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        """Return where the model computes: Lightning sees to bfloat16, not to float16 with a scale of our own."""
+        half = self.training_params.precision == "float16"
+        return torch.autocast(self.device.type, torch.float16) if half else nullcontext()
 
     def _normalise_gradient(self, weight: torch.Tensor) -> torch.Tensor:
         """Divide the gradient by the weight and clip its norm; return the norm before clipping.
@@ -156,11 +185,11 @@ class StepModule(LightningModule):
             gradient.mul_(factor)
         return norm
 
-    def _note(self, step: int, loss: torch.Tensor, norm: torch.Tensor, rate: float) -> None:
+    def _note(self, step: int, loss: torch.Tensor, norm: torch.Tensor, rate: float, skipped: bool) -> None:
         bad = ~torch.isfinite(loss) & (self._first_bad < 0)
         self._first_bad = torch.where(bad, step, self._first_bad)
         self.last = {"loss": loss, "gradient_norm": norm, "learning_rate": rate}
-        self.progress = Progress(**{**vars(self.progress), "step": step + 1})
+        self.progress = replace(self.progress, step=step + 1, skipped=self.progress.skipped + skipped)
 
 
 def parameter_groups(model: torch.nn.Module, decayed: Decayed | None) -> list[dict[str, Any]]:

@@ -208,6 +208,36 @@ def test_killed_inside_saving_the_model_is_byte_identical(unbroken_life, seed):
     check_same_model(unbroken_life, name)
 
 
+def test_epochs_are_counted_in_passes_over_the_samples_and_saved_after_each(store, tmp_path):
+    params = tiny(steps=0, epochs=3, validate_every_epochs=2)
+    per_epoch = -(-len(data(store, params).train) // params.training.batch)
+    fitted = run(store, tmp_path, params)
+    assert fitted.metrics["steps"] == 3 * per_epoch
+    assert fitted.metrics["best_step"] in (2 * per_epoch, 3 * per_epoch)
+    params = tiny(steps=0, epochs=3, validate_every_epochs=0)
+    machine = dataclasses.replace(MACHINE, checkpoint_every_steps=500)
+    given = data(store, params)
+    with pytest.raises(Broken):
+        failing = spec_with(failing_at(2 * per_epoch + 1, Broken()))
+        fit(failing, params, given, work=tmp_path / "b", logs=tmp_path / "l", seed=1, machine=machine)
+    assert newest_step(tmp_path / "b") == 2 * per_epoch
+
+
+def test_epochs_of_different_lengths_are_refused(store, tmp_path):
+    with pytest.raises(TrainingError, match=r"epochs differ in length; give training\.steps"):
+        run(store, tmp_path, tiny(steps=0, epochs=3, token_budget=100))
+
+
+def test_a_float16_run_goes_on_bit_for_bit(store, tmp_path):
+    params = tiny(precision="float16", steps=12)
+    whole = run(store, tmp_path / "whole", params)
+    with pytest.raises(Broken):
+        run(store, tmp_path / "broken", params, spec=spec_with(failing_at(6, Broken())))
+    resumed = run(store, tmp_path / "broken", params)
+    assert resumed.observed["resumed_from_step"] == 4
+    assert bytes_of(resumed) == bytes_of(whole)
+
+
 def without_dropout(params):
     model = tiny_model.build(params)
     model.body[2].p = 0.0

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgb_assets.runtime.errors import TrainingError
-from bgb_assets.training.params import TrainingParams
-from bgb_assets.training.progress import Progress, learning_rate
+from bgb_assets.training.params import OneCycle, TrainingParams
+from bgb_assets.training.progress import Progress, betas, learning_rate
 
 
 def schedule(**changes):
@@ -36,6 +36,37 @@ def test_the_cosine_is_torchs():
         reference.step()
         expected.append(optimizer.param_groups[0]["lr"])
     np.testing.assert_allclose(schedule(steps=40, warmup_steps=0, learning_rate=2.0), expected, rtol=1e-9)
+
+
+@given(steps=st.integers(2, 300), share=st.floats(0.0, 0.9))
+def test_one_cycle_is_torchs_in_rate_and_momentum(steps, share):
+    if share * steps <= 1:  # torch divides by zero, or starts before its first step
+        share = 2.0 / steps if steps > 2 else 0.9
+    cycle = OneCycle(start_share=share, div_factor=100.0, final_div_factor=1e4, momentum=(0.85, 0.95))
+    training = TrainingParams(steps=steps, batch=1, learning_rate=1e-2, one_cycle=cycle)
+    optimizer = torch.optim.AdamW([torch.zeros(1)], lr=1.0)
+    options = {"max_lr": 1e-2, "pct_start": share, "div_factor": 100.0, "final_div_factor": 1e4}
+    reference = torch.optim.lr_scheduler.OneCycleLR(optimizer, total_steps=steps, **options)
+    for step in range(steps):
+        group = optimizer.param_groups[0]
+        assert learning_rate(step, training) == pytest.approx(group["lr"], rel=1e-9)
+        assert betas(step, training) == pytest.approx(group["betas"], rel=1e-9)
+        optimizer.step()
+        if step + 1 < steps:
+            reference.step()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10, 99])
+def test_a_cycle_too_short_to_rise_starts_at_its_peak_and_still_ends(steps):
+    cycle = OneCycle(start_share=0.01, div_factor=100.0, final_div_factor=1e4, momentum=(0.85, 0.95))
+    rates = schedule(steps=steps, one_cycle=cycle)
+    assert rates[0] == 1.0
+    assert steps == 1 or rates[-1] == pytest.approx(1e-6)
+
+
+def test_without_a_cycle_betas_stay():
+    training = TrainingParams(steps=9, batch=1, learning_rate=1e-2, betas=(0.8, 0.99))
+    assert {betas(step, training) for step in range(9)} == {(0.8, 0.99)}
 
 
 @given(steps=st.integers(1, 50), warmup=st.integers(0, 60))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
+from bgb_assets.training import loss_scale
 from bgb_assets.training.conditions import quiet
 from bgb_assets.training.progress import learning_rate
 from bgb_assets.training.step import StepModule, parameter_groups
@@ -60,6 +61,50 @@ def test_steps_are_those_of_plain_torch_on_the_whole_batch():
     torch.testing.assert_close(module.last["gradient_norm"], norm, rtol=1e-4, atol=0)
     torch.testing.assert_close(module.last["loss"], (total / weight).detach(), rtol=1e-5, atol=0)
     assert (module.progress.step, module.samples) == (5, 30)
+
+
+def half_steps(batches, spoil=()):
+    """Train in float16; the gradient of the steps in `spoil` overflows. Return module, rates and the weights' norms."""
+    rates, norms = [], []
+
+    def loss(model, batch):
+        step = len(rates)
+        rates.append(module.progress.step - module.progress.skipped)
+        norms.append(float(model.head.weight.detach().norm()))
+        total, weight = tiny_model.loss(model, batch)
+        return total * (1e30 if step in spoil else 1.0), weight
+
+    params = dataclasses.replace(PARAMS.training, precision="float16")
+    module = StepModule(dataclasses.replace(SPEC, loss=loss), plain_model(), params, 1, None)
+    return lightning_steps(module, batches), rates, norms
+
+
+@pytest.fixture
+def small_scale(monkeypatch):
+    """Start low, so that no step but a spoiled one overflows."""
+    monkeypatch.setattr(loss_scale, "FIRST_SCALE", 256.0)
+
+
+@pytest.mark.usefixtures("small_scale")
+def test_float16_steps_are_those_of_float32_up_to_rounding():
+    batches = [[ragged_batch(seed, 2), ragged_batch(seed + 9, 5)] for seed in range(4)]
+    half = half_steps(batches)[0].model
+    plain = lightning_steps(StepModule(SPEC, plain_model(), PARAMS.training, 1, None), batches).model
+    start = plain_model()
+    for own, other, first in zip(half.parameters(), plain.parameters(), start.parameters(), strict=True):
+        moved = float((other - first).detach().norm())
+        assert float((own - other).detach().norm()) < 0.05 * moved
+
+
+@pytest.mark.usefixtures("small_scale")
+def test_a_step_that_overflows_changes_nothing_and_does_not_advance_the_schedule():
+    batches = [[ragged_batch(seed, 4)] for seed in range(4)]
+    module, taken, norms = half_steps(batches, spoil={1})
+    assert taken == [0, 1, 1, 2]
+    assert norms[1] == norms[2], "skipped"
+    assert len({norms[0], norms[1], norms[3]}) == 3
+    assert (module.progress.step, module.progress.skipped) == (4, 1)
+    assert module.loss_scale.state["scale"] == 128.0
 
 
 def test_metrics_are_ratios_of_sums_and_weightless_ones_are_left_out():
