@@ -1,0 +1,1 @@
+"""What a split of subjects has to balance."""
