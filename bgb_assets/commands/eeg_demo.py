@@ -24,7 +24,7 @@ UNSEEN = FOLDERS[-1]
 TRUTH_FILE = "truth.json"
 """Written last, so that a folder without it is made again."""
 
-DRAWN_UPLOADS = 2
+DRAWN_UPLOADS = 1
 RESAMPLES = 2_000
 
 
@@ -39,7 +39,7 @@ def demo(patients: int, minutes: float, seed: int, variant: str | None) -> None:
             f"--patients takes {len(FOLDERS)} or more, one for each of {', '.join(FOLDERS)}; got {patients}"
         )
     folder = load_settings().data_root / GENERATED / NAME
-    recordings = _recordings(folder, patients, minutes, seed)
+    recordings = made_recordings(folder, patients, minutes, seed)
     model = learned(NAME, recordings, variant or modality(NAME).default_variant)
     found = folder / f"{model.name[:12]}_found"
     typer.echo(f"listening to the patients of {recordings / UNSEEN}, which training never opened")
@@ -52,7 +52,7 @@ def demo(patients: int, minutes: float, seed: int, variant: str | None) -> None:
     say_what_is_next("recording", NAME)
 
 
-def _recordings(folder: Path, patients: int, minutes: float, seed: int) -> Path:
+def made_recordings(folder: Path, patients: int, minutes: float, seed: int) -> Path:
     """Return the folder of the made-up recordings; what is there already is not made again."""
     out = folder / f"recordings_{patients}x{minutes:g}_seed{seed}"
     if not (out / TRUTH_FILE).exists():
