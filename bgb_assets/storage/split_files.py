@@ -59,8 +59,8 @@ class SplitFile:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON of everything else in the file."""
-        return sha256_json(self.to_json())
+        """SHA-256 of the canonical JSON of the rest of the file but its notes, which pinning may change."""
+        return sha256_json({key: value for key, value in self.to_json().items() if key != "notes"})
 
     def to_json(self) -> dict[str, Any]:
         """Return the file's content without its digest."""

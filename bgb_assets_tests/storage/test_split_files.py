@@ -47,6 +47,16 @@ def test_digest_follows_the_content() -> None:
     assert len({split_of(7).digest, split_of(8).digest, split_of(7, "other").digest}) == 3
 
 
+def test_pinning_a_deal_of_fewer_folds_keeps_its_digest() -> None:
+    params = NestedSplitParams(outer=5, rare="fewer", strata=("size",))
+    strata = {f"p{number:02d}": f"size={int(number > 2)}" for number in range(12)}
+    members = {group: [group] for group in strata}
+    first = make_split("default", params, deal_nested(strata, params, min), members)
+    again = make_split("default", params, deal_nested(strata, params, min, first.folds), members, first)
+    assert first.notes != again.notes
+    assert first.digest == again.digest
+
+
 def test_group_that_is_gone_stays_in_the_file() -> None:
     ten = split_of(10)
     three = split_of(3, pinned=ten)

@@ -44,8 +44,8 @@ class Scan:
 
     @property
     def subject(self) -> str:
-        """The group."""
-        return str(self.noted["subject_id"])
+        """The group; the upload itself where the scan names nobody."""
+        return str(self.noted["subject_id"] or self.key)
 
     @property
     def session(self) -> str:
