@@ -93,7 +93,7 @@ def only_scan(directory: Path) -> Scan:
         return _of_table(directory, tables, files)
     names = [parse_name(name) for name in files if is_nifti(name)]
     names = [name for name in names if not name.is_bids or name.is_mask or name.modality]
-    visits = sorted({_group(name) for name in names})
+    visits = sorted({_visit(name) for name in names})
     if len(visits) != 1:
         shown = ", ".join(visits[:5]) + (", ..." if len(visits) > 5 else "") or "none"
         raise BadInput(f"one scan is expected in an upload, got {len(visits)} ({shown})", _REMEDY)
@@ -135,11 +135,13 @@ def _is_table(root: Path, name: str) -> bool:
 
 
 def _group(scan: ScanName) -> str:
-    """Return what the upload of a file is called."""
+    """Return what the upload of a file is called: its visit, below the folder that counts."""
     folder = PurePosixPath(scan.path).parent
-    if not scan.is_bids:
-        return str(folder / scan.stem)
-    return str(_data_set(folder) / "_".join(filter(None, (scan.subject, scan.session))))
+    return str((_data_set(folder) if scan.is_bids else folder) / _visit(scan))
+
+
+def _visit(scan: ScanName) -> str:
+    return "_".join(filter(None, (scan.subject, scan.session))) if scan.is_bids else scan.stem
 
 
 def _data_set(folder: PurePosixPath) -> PurePosixPath:
