@@ -129,7 +129,8 @@ def _labels(root: Path, taken: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield name of a recording that is not there -> its label file."""
     files = [name for name in _files(root) if name not in taken]
     for ending in reversed(LABEL_ENDINGS):  # the more trusted last: it replaces the other
-        yield from ((name.removesuffix(ending), name) for name in files if name.endswith(ending))
+        # In BIDS `X_eeg.csv_bi` and `X_events.tsv` are of one recording.
+        yield from ((name.removesuffix(ending).removesuffix("_eeg"), name) for name in files if name.endswith(ending))
 
 
 def _files(root: Path, prefix: str = "") -> Iterator[str]:

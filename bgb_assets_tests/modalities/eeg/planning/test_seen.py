@@ -71,6 +71,8 @@ def test_csv_bi_is_trusted_above_events_and_each_recording_counts_once(tmp_path:
     columns = "onset\tduration\teventType\trecordingDuration"
     write(tmp_path / "p1_a_events.tsv", [columns, f"{tsv_event(5, 6)}\t1275"])
     assert only(tmp_path).trusted == "csv_bi"
+    (tmp_path / "p1_a.csv_bi").rename(tmp_path / "p1_a_eeg.csv_bi")
+    assert only(tmp_path).trusted == "csv_bi"
 
 
 def test_labels_that_do_not_say_how_long_are_refused_and_others_go_on(tmp_path: Path) -> None:
