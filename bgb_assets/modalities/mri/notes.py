@@ -26,8 +26,6 @@ from bgb_assets.modalities.mri.raw import SCAN_FILE
 from bgb_assets.modalities.mri.scans.flags import Flag, refuse
 from bgb_assets.runtime import monitoring
 
-_ABSENT = ("", "n/a")
-"""What stands for nothing in a table of participants."""
 _FACTS = {
     "subject_id": "subject",
     "session_id": "session",
@@ -91,7 +89,7 @@ def run(inputs: Mapping[str, Path], params: NotesParams, out: Path) -> StageResu
         **_image_columns(image),
         **_mask_columns(mask, params.volume_edges_mm3),
         "qc_flags": _codes(scan["flags"], flags),
-        "participant": participant_facts(scan["participant"] or {}),
+        "participant": scan["participant"],
     }
     write_scan(row, out)
     digest = hashlib.sha256(orjson.dumps(row, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -101,12 +99,6 @@ def run(inputs: Mapping[str, Path], params: NotesParams, out: Path) -> StageResu
         metadata={name: row[name] for name in kept},
         warnings=tuple(flag.message for flag in flags),
     )
-
-
-def participant_facts(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a row of participants says, trimmed; what is empty or `n/a` is left out."""
-    trimmed = {name.strip(): "" if value is None else str(value).strip() for name, value in row.items()}
-    return {name: value for name, value in sorted(trimmed.items()) if value not in _ABSENT}
 
 
 def _grid_columns(leading: Opened) -> Row:

@@ -49,7 +49,7 @@ def measure_lesion(lesion: NDArray[np.bool_], affine: Affine) -> Lesion:
     part = np.ascontiguousarray(lesion[box])
     if not part.size:
         return Lesion(0, 0.0, 0, 0.0, None, None, None)
-    voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+    voxel_mm3 = _voxel_mm3(affine)
     sizes = component_voxels(part)
     voxels = int(sizes.sum())
     world_mm = (np.argwhere(part) + [side.start for side in box]) @ affine[:3, :3].T + affine[:3, 3]
@@ -72,6 +72,12 @@ def component_voxels(lesion: NDArray[np.bool_]) -> NDArray[np.int64]:
 
     labels, _ = label(lesion, structure=np.ones((3, 3, 3)))
     return np.bincount(labels.ravel())[1:]
+
+
+def _voxel_mm3(affine: Affine) -> float:
+    """Return |det A|, written out: exact for axes along the world's, and the same on every platform."""
+    (a, b, c), (d, e, f), (g, h, i) = affine[:3, :3].tolist()
+    return float(abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)))
 
 
 def _left_fraction(x_mm: NDArray[np.float64]) -> float:

@@ -75,6 +75,4 @@ def write_scan(row: Mapping[str, Any], out: Path) -> None:
     ).select(SCANS.names)
     column = table.column("participant").combine_chunks()
     participant = pa.MapArray.from_arrays(column.offsets, *column.values.flatten())
-    pq.write_table(
-        table.set_column(place, SCANS.field(place), participant), out / "scans.parquet", compression="zstd"
-    )
+    pq.write_table(table.set_column(place, SCANS.field(place), participant), out / "scans.parquet", compression="zstd")
