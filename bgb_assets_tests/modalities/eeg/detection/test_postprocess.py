@@ -127,6 +127,13 @@ def test_hysteresis_equals_walking_step_by_step(levels: list[float], rate_hz: fl
     assert events_of(timeline, params, rate_hz).spans.tolist() == step_by_step(timeline, params, rate_hz)
 
 
+def test_a_step_at_a_threshold_enters_and_does_not_leave() -> None:
+    """Exactly in binary: p >= tau_on enters, p < tau_off leaves."""
+    params = PostprocessParams(tau_on=0.75, tau_off=0.5, smooth_s=0.0)
+    timeline = np.repeat([0.25, 0.75, 0.5, 0.25], [8, 12, 8, 8])
+    assert events_of(timeline, params, rate_hz=4).spans.tolist() == [[8, 28]]
+
+
 @given(st.lists(st.floats(0, 1, width=32), max_size=300), st.sampled_from([2.0, 16.0]))
 def test_events_are_sorted_apart_and_long_enough(values: list[float], rate_hz: float) -> None:
     params = PostprocessParams(tau_on=0.55, tau_off=0.45)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from bgb_assets.modalities.eeg.learning.ssm import FIRST_DT, StateSpaceLayer, StateSpaceMap, between, chunked_scan
 from bgb_assets.modalities.eeg.learning.variants import VARIANTS
@@ -90,3 +91,29 @@ def test_the_recurrence_keeps_float32_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = one(states)
     assert (half.float() - one(states)).abs().max() < 0.02 * one(states).abs().max()
+
+
+def map_by_steps(one, states):
+    """Return what a map gives by its formulas, the recurrence a step at a time."""
+    inner, state, heads = one.skip.numel() * one.head_size, one.signal_sizes[1], one.skip.numel()
+    gate, signal, dt = torch.split(one.spread(states), [inner, inner + 2 * state, heads], -1)
+    weight, bias = one.convolution.weight[:, 0], one.convolution.bias
+    past = torch.stack([functional.pad(signal, (0, 0, back, 0))[:, : signal.shape[1]] for back in (3, 2, 1, 0)], -1)
+    x, b, c = torch.split(functional.silu((past * weight).sum(-1) + bias), [inner, state, state], -1)
+    x = x.unflatten(-1, (heads, -1))
+    dt = torch.log1p(torch.exp(dt + one.dt_bias))
+    y = recurrence(x, dt, one.log_decay.exp(), b, c) + one.skip[:, None] * x
+    gated = y.flatten(2) * functional.silu(gate)
+    normed = gated / (gated.square().mean(-1, keepdim=True) + one.norm.eps).sqrt() * one.norm.weight
+    return normed @ one.gather.weight.T
+
+
+@torch.inference_mode()
+def test_a_layer_is_its_formula_both_ways():
+    torch.manual_seed(0)
+    layer, states = StateSpaceLayer(SHAPE), torch.randn(2, 150, SHAPE.width)
+    for parameter in layer.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    normed = layer.norm(states)
+    ahead, back = map_by_steps(layer.forth, normed), map_by_steps(layer.back, normed.flip(1)).flip(1)
+    torch.testing.assert_close(layer(states), states + ahead + back, atol=1e-4, rtol=1e-4)
