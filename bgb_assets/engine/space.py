@@ -8,7 +8,10 @@ Belongs here: totals, verify, prune. Does not belong here: single entries (`stor
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+import orjson
+
 from bgb_assets.modalities.contract import STAGE_NAMES
+from bgb_assets.runtime.errors import StoreError
 from bgb_assets.storage.blobs import Blobs
 from bgb_assets.storage.catalog import BATCH, Catalog, Held
 from bgb_assets.storage.heads import heads_of
@@ -51,18 +54,41 @@ class VerifyReport:
 
 
 def live_identities(store: StageStore, catalog: Catalog, modalities: Iterable[str]) -> set[str]:
-    """Return every identity that a present upload or a head reaches, parts included."""
+    """Return every identity that a present upload or a head reaches, parts and mapped files included."""
     live: set[str] = set()
     for name in modalities:
         for upload in Uploads(store.layout.uploads(name)).all():
             if upload.state == PRESENT:
                 live |= {state.identity for state in upload.entries.values()}
-        live |= {head.identity for head in heads_of(store.layout, name).all().values()}
+        heads = heads_of(store.layout, name).all()
+        live |= {head.identity for head in heads.values()}
+        if "tokens" in heads:
+            live |= _mapped_in_place(store, name, heads["tokens"].identity)
     known = sorted(live)
     for start in range(0, len(known), BATCH):
         for held in catalog.get_many(known[start : start + BATCH]).values():
             live |= set(held.record.parts.values())
     return live
+
+
+def _mapped_in_place(store: StageStore, modality: str, identity: str) -> set[str]:
+    """Return the identities of the entries whose files a tokens entry maps where they lie.
+
+    An upload may have another one by now that holds the same: made with other params, it changed no facet and so
+    no manifest. Tokens of a format of their own list no sources.
+
+    Raises:
+        StoreError: The index is damaged, so that what it maps is unknown.
+    """
+    path = store.layout.entry("tokens", modality, identity) / "index.json"
+    try:
+        sources = orjson.loads(path.read_bytes()).get("sources", ())
+    except FileNotFoundError:
+        return set()
+    except ValueError as error:
+        remedy = f"run `BGB_FORCE_TOKENS_REBUILD=1 bgb materialize {modality}`"
+        raise StoreError(f"{path}: damaged ({error}); {remedy}") from error
+    return {source["location"].rpartition("/")[2] for source in sources}
 
 
 def prune(store: StageStore, catalog: Catalog, modalities: Iterable[str], budget_bytes: int) -> PruneReport:

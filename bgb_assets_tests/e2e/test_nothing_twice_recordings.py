@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from bgb_assets.engine.explain import why_fan_in, why_upload
+from bgb_assets.engine.space import prune
 from bgb_assets.storage.keys import key_of
+from bgb_assets.storage.shards import read_listing
 from bgb_assets_tests import driving
 from bgb_assets_tests.conftest import SETTLE_AT_ONCE
 from bgb_assets_tests.e2e.recordings import (
@@ -102,6 +104,20 @@ def test_param_reaches_the_stages_that_read_it(root: Path, recording: Path, tabl
     assert calls_of(root, *every) == calls
     configure(root, "")
     assert calls_of(root, *every) == NOTHING, "the entries of before are still there"
+
+
+def test_entries_that_tokens_map_outlive_a_param_that_changed_no_sample(root: Path) -> None:
+    configure(root, "[eeg.features]\nmax_interpolated = 5")
+    every = open_chain(root).uploads.keys()
+    assert calls_of(root, *every) == (0, ALL, 0, 0)
+    chain = open_chain(root)
+    tokens = chain.store.directory(driving.fan_in(chain, ["tokens"])["tokens"].record)
+    mapped = [root / source["location"] / source["file"] for source in read_listing(tokens)["sources"]]
+    own = {chain.store.directory(chain.records_of(record)["features"]) for record in chain.uploads.all()}
+    assert len(mapped) == ALL
+    assert not own & {path.parent for path in mapped}
+    assert prune(chain.store, chain.catalog, ["eeg"], 0).evicted, "all that can go went"
+    assert all(path.is_file() for path in mapped)
 
 
 def test_new_recording_is_the_only_one_made(root: Path, recording: Path) -> None:

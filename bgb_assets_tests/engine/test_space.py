@@ -136,6 +136,15 @@ def test_pruning_waits_for_no_run(inbox: Path, make_chain: MakeChain) -> None:
     pruned(make_chain, 0)
 
 
+def test_index_that_cannot_be_read_stops_a_prune(inbox: Path, data_root: Path, make_chain: MakeChain) -> None:
+    before = outputs(data_root)
+    (index,) = (data_root / "tokens").rglob("index.json")
+    index.write_bytes(index.read_bytes()[:-4])
+    with pytest.raises(StoreError, match=r"index\.json: damaged .*BGB_FORCE_TOKENS_REBUILD=1"):
+        pruned(make_chain, 0)
+    assert outputs(data_root).keys() == before.keys()
+
+
 def test_vanished_uploads_are_not_live(inbox: Path, data_root: Path, make_chain: MakeChain) -> None:
     chain = make_chain()
     before = live_identities(chain.store, chain.catalog, ["toy"])
