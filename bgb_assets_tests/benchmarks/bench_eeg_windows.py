@@ -99,7 +99,7 @@ def cold_windows(dataset: BalancedSeizureDataset, archive: Path, signal: Path, c
         ):
             forget(path)
             before = read_from_disk()
-            taken[name].append(timed(arm))  # type: ignore[arg-type]
+            taken[name].append(timed(arm))
             read[name].append(read_from_disk() - before)
     for name, seconds in taken.items():
         mb = statistics.median(read[name]) / 1e6
