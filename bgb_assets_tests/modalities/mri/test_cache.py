@@ -35,9 +35,9 @@ def test_odd_forms_are_kept_byte_for_byte(tmp_path, name):
     n_volumes = nibabel.load(path).shape[3:]
     chosen = {"volume": 1} if n_volumes else {}
     chain(write_upload(tmp_path / "in", {IMAGE: path}), tmp_path, **chosen)
-    (kept,) = (tmp_path / "cache").glob("image.*")
+    (kept,) = (tmp_path / "cache" / "image").glob("scan.*")
     assert digest(kept) == digest(path)
-    assert kept.name == ("image.nii.gz" if name.endswith(".gz") else "image.nii")
+    assert kept.name == ("scan.nii.gz" if name.endswith(".gz") else "scan.nii")
     peer = nibabel.load(path).dataobj.get_unscaled()
     expected = peer[..., 1] if n_volumes else peer
     np.testing.assert_array_equal(open_cached(tmp_path / "cache", "image").voxels, expected)
@@ -52,9 +52,11 @@ def test_the_facets_are_the_digests_of_the_volumes(tmp_path):
         "mask_volume": volume_digest(patient("19", "GOLD")),
     }
     assert result.metadata == {"image_bytes": 4_006_276, "mask_bytes": 26_038}
-    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["cache.json", "image.nii.gz", "mask.nii.gz"]
+    written = sorted(path.relative_to(tmp_path / "cache").as_posix() for path in (tmp_path / "cache").rglob("*.*"))
+    parts = [f"{role}/{name}" for role in ("image", "mask") for name in ("scan.nii.gz", "volume.json")]
+    assert written == ["cache.json", *parts]
     assert listed_of(tmp_path)["mask"] == {
-        "file": "mask.nii.gz",
+        "file": "mask/scan.nii.gz",
         "sha256": digest(patient("19", "GOLD")),
         "volume_digest": result.facets["mask_volume"],
         "reading": {"volume": None, "orientation": None},
@@ -78,7 +80,7 @@ def test_files_are_found_by_what_they_hold_whatever_they_are_called(tmp_path):
         (upload / name).rename(upload / f"renamed_{name}")
     put(upload / "deeper" / "another.nii", nifti(voxels(seed=3)))
     run_cache(upload, tmp_path / "raw", tmp_path / "cache")
-    assert (tmp_path / "cache" / "image.nii").read_bytes() == nifti()
+    assert (tmp_path / "cache" / "image" / "scan.nii").read_bytes() == nifti()
 
 
 def test_a_file_that_raw_has_not_seen_is_refused(tmp_path):
@@ -113,10 +115,10 @@ def test_a_limit_that_was_raised_for_raw_holds_on(tmp_path):
 def test_a_copy_shares_nothing_with_its_origin(tmp_path):
     upload = write_upload(tmp_path / "in")
     chain(upload, tmp_path)
-    kept = (tmp_path / "cache" / "image.nii.gz").read_bytes()
+    kept = (tmp_path / "cache" / "image" / "scan.nii.gz").read_bytes()
     with (upload / IMAGE).open("r+b") as file:
         file.write(b"changed!")
-    assert (tmp_path / "cache" / "image.nii.gz").read_bytes() == kept
+    assert (tmp_path / "cache" / "image" / "scan.nii.gz").read_bytes() == kept
 
 
 def test_where_files_cannot_be_cloned_they_are_copied(tmp_path, monkeypatch):
@@ -125,7 +127,7 @@ def test_where_files_cannot_be_cloned_they_are_copied(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.copy_file_range", no_such_call)
     chain(write_upload(tmp_path / "in", {IMAGE: patient("07", "GOLD")}), tmp_path)
-    assert digest(tmp_path / "cache" / "image.nii.gz") == digest(patient("07", "GOLD"))
+    assert digest(tmp_path / "cache" / "image" / "scan.nii.gz") == digest(patient("07", "GOLD"))
 
 
 def test_equal_uploads_write_equal_bytes(tmp_path):

@@ -238,7 +238,7 @@ def test_a_file_is_what_its_bytes_are_whatever_its_name(tmp_path):
             upload = write_upload(tmp_path / "in" / suffix / name, {name: data})
             chain(upload, tmp_path / "work")
             assert summary_of(tmp_path / "work")["image"]["format"] == suffix
-            assert (tmp_path / "work" / "cache" / f"image.{suffix}").read_bytes() == data
+            assert (tmp_path / "work" / "cache" / "image" / f"scan.{suffix}").read_bytes() == data
 
 
 def test_bytes_behind_the_end_of_a_stream_are_told(tmp_path):

@@ -150,4 +150,4 @@ def _by_stem(mask: str, sidecar: bytes | None, referred: str | None) -> Flag:
         why = f"its sidecar has no SpatialReference of the form {_REFERENCE}<path>"
     else:
         why = f"its sidecar refers to {referred}, which is not there"
-    return Flag("pair_by_stem", f"mask: paired by the name of {PurePosixPath(mask).name}: {why}", referred)
+    return Flag("pair_by_stem", f"mask: paired by the name of {parse_name(mask).stem}: {why}", referred)
