@@ -105,7 +105,7 @@ def _detection(evaluated: list[Evaluated], entries: Entries, root: Path, params:
     true, detected = on_the_clock(chosen.true, segments), on_the_clock(chosen.detected, segments)
     page = read_page(features, true[0, 0] - traces.LEAD_S, 2 * traces.PAGE_S)
     onsets_s = moments_on_the_clock(np.arange(len(chosen.probabilities)) / TIMELINE_HZ, segments)
-    title = f"{chosen.name.rpartition('/')[2]}: noted and detected"
+    title = f"{corpus.own_name(chosen.name)}: noted and detected"
     strip = (onsets_s, chosen.probabilities, params.tau_on)
     return traces.trace_page(page, title, true, detected, strip)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -120,9 +121,14 @@ def _most_worth_seeing(lines: Sequence[Line]) -> list[Line]:
     return [lines[number] for number in sorted(ranked[:MAX_ROWS])]
 
 
-def _short(name: str) -> str:
-    last = name.rpartition("/")[2].removesuffix("_eeg")
-    return last if len(last) <= 34 else f"{last[:16]}…{last[-16:]}"
+def own_name(key: str) -> str:
+    """Return what a recording is called within its folder: the last part of the path that its key was made from."""
+    return unquote(key).rpartition("/")[2].removesuffix("_eeg")
+
+
+def _short(key: str) -> str:
+    name = own_name(key)
+    return name if len(name) <= 34 else f"{name[:16]}…{name[-16:]}"
 
 
 def _percent(found: Mapping[str, int]) -> str:

@@ -68,3 +68,15 @@ def test_windows_are_counted_by_split_and_category(manifest):
     assert len(heights) == 6
     assert sum(heights) == 15 + 5 + (5 + 4)
     assert [text for text in written if text.startswith("train\n")]
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("train%2Fsub-1%2Feeg%2Fsub-1_run-0_eeg", "sub-1_run-0"),
+        ("aaaaaaaa_s001_t000", "aaaaaaaa_s001_t000"),
+        ("ward%207%2Fn%C3%A4chtlich", "nächtlich"),
+    ],
+)
+def test_recordings_are_called_as_in_their_folder(key: str, name: str) -> None:
+    assert corpus.own_name(key) == name
