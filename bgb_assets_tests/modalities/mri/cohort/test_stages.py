@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
 
@@ -20,30 +19,10 @@ from bgb_assets.runtime.monitoring import counting
 from bgb_assets.storage.manifest import read_rows
 from bgb_assets.storage.nested_splits import deal_nested
 from bgb_assets.storage.split_files import make_split, read_split
+from bgb_assets_tests.modalities.mri.growing_lesions import EDGES_MM3, SHAPE, lesion_of, write_upload
 
-SHAPE = (24, 24, 24)
 SCANS = 9
-EDGES_MM3 = (300.0, 600.0)
 PARAMS = ManifestParams()
-
-
-def lesion_of(number: int) -> np.ndarray:
-    """Return a lesion that grows with the number, in voxels of 2 x 1 x 1 mm."""
-    mask = np.zeros((10, 20, 20), np.uint8)
-    mask[3:6, 5 : 6 + 2 * number, 8:14] = 1
-    return mask
-
-
-def write_upload(folder: Path, number: int) -> Path:
-    """Write image and mask of one subject with BIDS names."""
-    folder.mkdir(parents=True)
-    stem, affine = f"sub-M{number:03d}_ses-{7 * number}_acq-spc3p2", np.diag([2.0, 1, 1, 1])
-    image = np.random.default_rng(number).integers(1, 400, (10, 20, 20)).astype(np.int16)
-    for name, values in ((f"{stem}_T2w", image), (f"{stem}_desc-lesion_mask", lesion_of(number))):
-        made = nibabel.Nifti1Image(values, affine)
-        made.set_sform(affine, 1)
-        made.to_filename(folder / f"{name}.nii.gz")
-    return folder
 
 
 def entry(root: Path, stage: str, key: str, result: StageResult) -> EntryView:
