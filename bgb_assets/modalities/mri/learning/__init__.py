@@ -1,0 +1,1 @@
+"""Learning to outline lesions: the network and its variants, samples, loss, and exact inference in little memory."""
