@@ -11,16 +11,19 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.mri.measures.per_scan import FIGURES, Evaluation, ScoredScan, require_comparable
+from bgb_assets.storage.digests import canonical_json
 from bgb_assets.training.comparison import holm, signed_ranks
 from bgb_assets.training.intervals import bootstrap_sums, group_sums
 
 RESAMPLES = 10_000
+SUMMARY_FILE = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,11 @@ def summarise(evaluation: Evaluation, *, resamples: int = RESAMPLES, seed: int =
         },
         "over_runs": {figure: _over_runs(scans, figure) for figure in FIGURES},
     }
+
+
+def write_summary(out: Path, summary: Mapping[str, Any]) -> None:
+    """Write `summary.json`; no number in it is infinite or NaN."""
+    (out / SUMMARY_FILE).write_bytes(canonical_json(summary) + b"\n")
 
 
 def compare_variants(
