@@ -6,6 +6,7 @@ Belongs here: arguments and exit codes (0 ok, 1 failed, 2 usage). Does not belon
 
 import argparse
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -90,5 +91,12 @@ def _resolve(name: str) -> Any:
         raise UsageError(f"no model {name!r}: {error}") from error
 
 
+def _show_log() -> None:
+    """Write what a run says of its data, such as the class ratio it draws, to standard error."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("bgb_assets").setLevel(logging.INFO)
+
+
 if __name__ == "__main__":
+    _show_log()
     sys.exit(main())
