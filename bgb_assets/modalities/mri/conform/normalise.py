@@ -28,19 +28,14 @@ class Range:
         hi: Largest intensity that is kept.
         centre: The intensity that becomes 0.
         scale: Intensities per unit, positive.
+        clips: Whether lo and hi are percentiles, so that values lie outside.
     """
 
     lo: float
     hi: float
     centre: float
     scale: float
-
-    @property
-    def clips(self) -> bool:
-        """Whether it stands for percentiles, so that values lie outside."""
-        return self._clips
-
-    _clips: bool = False
+    clips: bool = False
 
     def normalised(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return normalised values of intensities, in an array of its own."""
@@ -66,7 +61,7 @@ def range_of(support: Support, way: Normalisation) -> Range:
     if way == "zscore":
         return _checked(Range(lo, hi, float(np.mean(seen, dtype=np.float64)), float(np.std(seen, dtype=np.float64))))
     lo, hi = (float(value) for value in np.percentile(seen, PERCENTILES).astype(np.float32))
-    return _checked(Range(lo, hi, lo, _difference(lo, hi), _clips=True))
+    return _checked(Range(lo, hi, lo, _difference(lo, hi), clips=True))
 
 
 def _extremes(support: Support) -> tuple[float, float]:

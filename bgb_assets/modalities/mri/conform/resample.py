@@ -40,9 +40,9 @@ class Scaling:
         return self.slope == 1.0 and self.inter == 0.0
 
     def values(self, stored: Stored) -> Floats:
-        """Return values rounded once, from float64 to float32."""
+        """Return values rounded once, from float64 to float32; those of unscaled float32 are the numbers themselves."""
         if self.is_identity:
-            return stored.astype(np.float32)
+            return stored.astype(np.float32, copy=False)
         scaled = stored.astype(np.float64)
         scaled *= self.slope
         scaled += self.inter

@@ -14,7 +14,9 @@ from bgb_assets.modalities.mri.conform.resample import (
     nearest_mask_in_world,
     resample_image,
 )
-from bgb_assets_tests.modalities.mri.cached_scans import head, oblique
+from bgb_assets.modalities.mri.lesions.counting import lesion_mask
+from bgb_assets.modalities.mri.scans.volumes import open_voxels
+from bgb_assets_tests.modalities.mri.cached_scans import head, oblique, strokes
 from bgb_assets_tests.modalities.mri.conform.test_grid import ORIENTATIONS, affine_of
 
 SHAPE = (256, 256, 256)
@@ -146,6 +148,18 @@ def test_a_mask_follows_its_image(codes, zooms):
     # Ties: half of a voxel away from two, nibabel goes as rounding errors will have it.
     assert differing <= (0 if zooms[0] == 1.0 else 0.02 * found.sum())
     assert found.any()
+
+
+def test_all_strokes_keep_every_voxel():
+    total = 0
+    for path in strokes():
+        volume = open_voxels(path)
+        lesion = lesion_mask(volume.voxels)
+        _, maps = conformed_grid(lesion.shape, volume.header.affine, SHAPE, 1.0)
+        part, _ = nearest_mask(lesion, maps)
+        assert np.count_nonzero(part) == np.count_nonzero(lesion), path.name
+        total += np.count_nonzero(part)
+    assert total == 5_578_553
 
 
 def test_half_way_between_two_voxels_a_mask_takes_the_upper():
