@@ -45,8 +45,7 @@ def run_part(role: str, inputs: Mapping[str, Path], params: None, out: Path) -> 
             `digest_mismatch`: no file is the one that raw saw.
     """
     said = _summary(inputs)[role]
-    target = out / f"scan.{said['format']}"
-    _copy(_of_digest(inputs["upload"], said["sha256"], said["bytes"]), target)
+    target = keep(inputs["upload"], said, out)
     try:
         digest = volume_digest(target, Reading(**said["reading"]), limits_of(target))
     except BadScan as error:
@@ -54,6 +53,17 @@ def run_part(role: str, inputs: Mapping[str, Path], params: None, out: Path) -> 
     kept = {"file": target.name, "sha256": said["sha256"], "volume_digest": digest, "reading": said["reading"]}
     (out / PART_FILE).write_bytes(canonical_json(kept) + b"\n")
     return StageResult(metadata={"bytes": said["bytes"]})
+
+
+def keep(upload: Path, said: Mapping[str, Any], out: Path) -> Path:
+    """Copy the file that `scan.json` describes as `image` or `mask`, inflating nothing; return the copy.
+
+    Raises:
+        BadScan: `digest_mismatch`.
+    """
+    target = out / f"scan.{said['format']}"
+    _copy(_of_digest(upload, said["sha256"], said["bytes"]), target)
+    return target
 
 
 def run(inputs: Mapping[str, Path], params: None, out: Path) -> StageResult:
