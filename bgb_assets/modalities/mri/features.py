@@ -139,7 +139,7 @@ def _conform_mask(scan: _Conforming, mask: Opened, *, moved: bool) -> None:
     scan.described |= {
         "mask_volume": mask.digest,
         "lesion_voxels": int(np.count_nonzero(conformed)),
-        "lesion_voxels_native": int(np.count_nonzero(mask.lesion)),
+        "lesion_voxels_native": mask.lesion_voxels,
         "mask_resampled": moved,
     }
 

@@ -68,8 +68,8 @@ def _mask_flags(mask: Opened, allow_empty: bool) -> Iterator[Flag]:
     if wrong := list(_finite_flags(mask.stored)):
         yield from wrong
         return
-    values = mask.scaling.values(mask.stored[mask.non_zero])
-    if not mask.lesion.any():
+    values = mask.scaling.values(mask.stored[mask.extent][mask.non_zero[mask.extent]])
+    if not mask.lesion_voxels:
         empty = Flag("mask_empty", "no voxel is above 0", 0)
         yield empty.allowed("allow_empty") if allow_empty else empty
     elif values.min() != values.max():
@@ -81,11 +81,11 @@ def _mask_flags(mask: Opened, allow_empty: bool) -> Iterator[Flag]:
 
 
 def _head_flags(image: Opened, mask: Opened) -> Iterator[Flag]:
-    lesion, head = int(np.count_nonzero(mask.lesion)), int(np.count_nonzero(image.non_zero))
+    lesion, head = mask.lesion_voxels, int(np.count_nonzero(image.non_zero))
     if lesion > MAX_MASK_SHARE * head:
         message = f"{lesion} voxels, more than half of the image's {head} that are not 0"
         yield Flag("mask_huge", message, lesion)
-    off = lesion - int(np.count_nonzero(image.non_zero[mask.lesion]))
+    off = int(np.count_nonzero(mask.lesion[mask.extent] & ~image.non_zero[mask.extent]))
     if off > MAX_OFF_HEAD_SHARE * lesion:
         yield Flag("mask_off_head", f"{off} of {lesion} voxels lie where the image is 0", off / lesion)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgb_assets.modalities.mri.conform.grid import Affine, Shape
-from bgb_assets.modalities.mri.conform.resample import Scaling
+from bgb_assets.modalities.mri.conform.resample import Box, Scaling, lesion_box
 from bgb_assets.modalities.mri.lesions.counting import lesion_mask
 from bgb_assets.modalities.mri.scans.cached import Role, cached_file, open_cached
 from bgb_assets.modalities.mri.scans.flags import BadScan, bad
@@ -62,6 +62,16 @@ class Opened:
         """Where its values are not 0: of an image, the head."""
         plain = self.scaling.inter == 0
         return np.not_equal(self.stored if plain else self.scaling.values(self.stored), 0)
+
+    @cached_property
+    def lesion_voxels(self) -> int:
+        """How many values are above 0."""
+        return int(np.count_nonzero(self.lesion))
+
+    @cached_property
+    def extent(self) -> Box:
+        """The box of array indices that holds all values that are not 0: of a mask, little of the volume."""
+        return lesion_box(self.non_zero)
 
 
 def open_role(cache: Path, role: Role) -> Opened | None:

@@ -1,3 +1,5 @@
+from importlib.resources import files
+
 import numpy as np
 import pytest
 
@@ -58,8 +60,6 @@ def test_the_first_voxel_that_is_not_finite_is_named(tmp_path, wrong):
 
 
 def test_a_real_image_with_nan(tmp_path):
-    from importlib.resources import files
-
     path = files("nibabel") / "tests" / "data" / "resampled_anat_moved.nii"
     if not path.is_file():
         pytest.skip("fixtures absent: nibabel was installed without its tests")
