@@ -25,13 +25,13 @@ REJECTS = {
     "too_large": "crop or resample the image, or raise the limit in the settings of raw",
     "bad_voxel_size": "re-export the NIfTI or exclude the upload",
     "bad_affine": "re-export the NIfTI or exclude the upload",
-    "no_orientation": "re-export it with an orientation, or state the one that it has (--assume-orientation RAS)",
-    "not_3d": "choose one volume with --volume K (the first is 0)",
+    "no_orientation": "re-export it oriented, or state how it lies: --assume-orientation RAS, or in overrides/mri.yaml",
+    "not_3d": "choose one volume, the first is 0: --volume K, or in overrides/mri.yaml",
     "bad_dtype": "convert the voxels to integers or to float32",
     "non_finite": "replace the values that are not finite, or exclude the upload",
     "constant_image": "deliver the image again: it shows nothing",
-    "mask_grid": "deliver the mask on the image's grid, or set --resample-mismatched",
-    "mask_empty": "deliver a mask with a lesion, or set --allow-empty where none is right",
+    "mask_grid": "deliver the mask on the image's grid, or allow resample_mismatched in overrides/mri.yaml",
+    "mask_empty": "deliver a mask with a lesion, or set allow_empty in overrides/mri.yaml where none is right",
     "mask_labels": "deliver a mask of 0 and one other value",
     "mask_huge": "check that the mask is not a brain mask, and not inverted",
     "crop_loss": "raise the shape of the conformed volume, or crop the scan to the head",
@@ -42,7 +42,6 @@ REJECTS = {
 WARNS = frozenset(
     {
         *("mask_scaled", "mask_off_head", "qform_sform", "oblique", "size_outlier", "pair_by_stem", "gzip_trailing"),
-        "image_cropped",
     }
 )
 """Codes that are told, and the scan goes on; so are those of `REJECTS` that a setting allows."""

@@ -1,7 +1,10 @@
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bgb_assets.modalities.mri.scans import qc
 from bgb_assets.modalities.mri.scans.flags import BadScan
 from bgb_assets.modalities.mri.scans.limits import Limits
 from bgb_assets.modalities.mri.scans.nifti import ORIENTATIONS, Reading, read_header
@@ -182,3 +185,23 @@ def test_sizes_that_are_wrong_are_left_to_be_judged():
     bad_qform = patched(nifti(qform_code=1), PIXDIM + 4, "<3f", 1.0, -2.0, 1.0)
     assert read_header(bad_qform).pixdim_mm == (1.0, -2.0, 1.0)
     assert read_header(patched(bad_qform, QFORM_CODE, "<h", 0)).qform is None
+
+
+@given(
+    version=st.sampled_from([1, 2]),
+    damage=st.lists(st.tuples(st.integers(0, 539), st.binary(min_size=1, max_size=8)), max_size=6),
+    length=st.integers(0, 600),
+)
+def test_whatever_the_bytes_a_header_is_read_and_judged_or_refused(version, damage, length):
+    data = bytearray(nifti(version=version, qform_code=1))
+    for place, content in damage:
+        data[place : place + len(content)] = content
+    try:
+        header = read_header(bytes(data[: 600 if length > 500 else length]))
+    except BadScan:
+        return
+    if not any(flag.level == "reject" for flag in qc.header_flags(header)):
+        said = header.as_json()
+        assert set(said["orientation"]) <= set("RLAPSI")
+        assert np.isfinite(said["affine"]).all()
+        assert 0 <= said["obliquity_deg"] <= 90

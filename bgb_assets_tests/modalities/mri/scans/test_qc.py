@@ -119,8 +119,9 @@ def test_a_file_much_smaller_than_others_of_its_kind_is_told():
     assert flags["tiny"].message == "22900 bytes, the median of T2w is 4000004"
 
 
-def test_one_image_under_two_subjects_is_refused_for_all_of_them():
-    scans = [("a", "sub-1", "x"), ("b", "sub-2", "x"), ("c", "sub-3", "y"), ("d", "sub-3", "y")]
-    flags = qc.duplicate_flags(scans)
-    assert {name: flag.code for name, flag in flags.items()} == dict.fromkeys("ab", "duplicate_content")
-    assert "a (sub-1), b (sub-2)" in flags["a"].message
+def test_axes_of_any_length_are_taken_and_axes_that_fall_together_are_not():
+    assert found(nifti(affine=np.diag([0.05, 0.05, 20.0, 1.0]))) == {}
+    parallel = [[1.0, 1.0, 0, 0], [0, 0.005, 0, 0], [0, 0, 1.0, 0], [0, 0, 0, 1]]
+    assert list(found(nifti(affine=parallel))) == ["bad_affine"]
+    huge = nifti(affine=np.diag([1e200, 1e200, 1e200, 1.0]), version=2)
+    assert list(found(huge)) == ["bad_affine"]

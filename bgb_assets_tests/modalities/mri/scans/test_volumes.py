@@ -5,6 +5,8 @@ import struct
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bgb_assets.modalities.mri.scans.flags import BadScan
 from bgb_assets.modalities.mri.scans.nifti import Reading
@@ -142,3 +144,41 @@ def test_a_digest_costs_one_inflation_and_little_memory(tmp_path):
     tracemalloc.stop()
     assert counts["inflations"] == 1
     assert peak < 8 << 20
+
+
+DTYPES = ("u1", "i1", "i2", "u2", "i4", "f4", "f8", "i8")
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 9)] * 3),
+    dtype=st.sampled_from(DTYPES),
+    form=st.tuples(st.sampled_from("<>"), st.sampled_from([1, 2]), st.sampled_from([None, 0, 1, 9])),
+    seed=st.integers(0, 99),
+    cut=st.integers(1, 10_000),
+)
+def test_the_form_of_a_volume_is_of_no_account_and_each_voxel_is(tmp_path_factory, shape, dtype, form, seed, cut):
+    folder = tmp_path_factory.mktemp("form")
+    endianness, version, level = form
+    array = voxels(shape, f"<{dtype}", seed)
+    data = nifti(array.astype(f"{endianness}{dtype}"), endianness=endianness, version=version)
+    stored = data if level is None else packed(data[:cut], level) + packed(data[cut:], level)
+    digest = digest_of(folder, nifti(array))
+    assert digest_of(folder, stored) == digest
+    np.testing.assert_array_equal(open_voxels(folder / "a.nii").voxels, array)
+    array.flat[seed % array.size] += 1
+    assert digest_of(folder, nifti(array)) != digest
+
+
+@given(place=st.integers(0, 100_000), changed=st.integers(1, 255), cut=st.booleans())
+def test_no_damage_to_a_compressed_file_makes_another_volume(tmp_path_factory, place, changed, cut):
+    folder = tmp_path_factory.mktemp("damage")
+    data = bytearray(packed(nifti(voxels((20, 20, 20)))))
+    digest = digest_of(folder, bytes(data))
+    place %= len(data)
+    data[place] ^= changed
+    try:
+        outcome = digest_of(folder, bytes(data[:place] if cut else data))
+    except BadScan as error:
+        outcome = error.code
+    cuts = {"gzip_truncated", "empty_file", "not_nifti"}
+    assert outcome in (cuts if cut else {*cuts, digest, "gzip_crc", "too_large"})
