@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bgb_assets.verbs import beatmap, eeg
+from bgb_assets.verbs import beatmap, eeg, mri
 from bgb_assets.verbs.groups import GROUPS
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ for group in (name for name, verbs in GROUPS.items() if verbs.registered_command
     app.add_typer(GROUPS[group], name=group)
 app.add_typer(beatmap.app)
 app.add_typer(eeg.app)
+app.add_typer(mri.app)
 
 ModalityArgument = Annotated[str, typer.Argument(metavar="MODALITY", help="beatmap or eeg")]
 OptionalModality = Annotated[str | None, typer.Argument(metavar="[MODALITY]", help="One modality; all where left out.")]

@@ -40,11 +40,12 @@ class FanInRun:
         chain: The modality's chain.
         stage: `manifest`, `tokens` or `model`.
         variant: The model variant; the default one where None.
+        params: Of a run that is none of the modality's variants, but has a head named like one (`engine.experiment`).
     """
 
-    def __init__(self, chain: Chain, stage: str, variant: str | None = None) -> None:
+    def __init__(self, chain: Chain, stage: str, variant: str | None = None, params: Any = None) -> None:
         self.chain = chain
-        self.stage = _with_variant(chain, stage, variant)
+        self.stage = _with_variant(chain, stage, variant, params)
         self.head = head_name(stage, variant or chain.modality.default_variant)
         self.heads = heads_of(chain.store.layout, chain.modality.name)
         self._parts_made: list[Record] = []
@@ -93,6 +94,10 @@ class FanInRun:
             facets["pins"] = pins_digest(self.chain.store.layout.pins(self.chain.modality.name))
         name = f"{self.stage.name}/{self.chain.modality.name}"
         return IdentityParts(name, self.stage.code_version, self._params(), facets)
+
+    def held(self) -> Record | None:
+        """Return the wanted entry, None where it is still to be made."""
+        return self._lookup(self.stage.name, self.identity().digest())
 
     def run(self, *, force: bool = False, why: str = "it was asked for") -> StageOutcome:
         """Bring the stage up to date and point its head at the entry.
@@ -275,10 +280,12 @@ def head_name(stage: str, variant: str) -> str:
     return f"{stage}/{variant}" if stage == "model" else stage
 
 
-def _with_variant(chain: Chain, name: str, variant: str | None) -> Stage:
+def _with_variant(chain: Chain, name: str, variant: str | None, params: Any) -> Stage:
     stage = chain.modality.stage(name)
     if name != "model":
         return stage
+    if params is not None:
+        return dataclasses.replace(stage, params=params)
     variant = variant or chain.modality.default_variant
     if variant not in chain.modality.variants:
         raise UsageError(

@@ -10,6 +10,9 @@ inspect = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Say wha
 convert = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file in another format.")
 repair = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a file again without its faults.")
 score = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Score any tool's output against what is true.")
+experiment = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Train a variant many times: folds, restarts, seeds."
+)
 export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the store holds for other programs.")
 demo = typer.Typer(
     invoke_without_command=True,
@@ -19,6 +22,7 @@ demo = typer.Typer(
 
 GROUPS = {
     "demo": demo,
+    "experiment": experiment,
     "evaluate": evaluate,
     "inspect": inspect,
     "convert": convert,
