@@ -1,0 +1,1 @@
+"""Where scans can be fetched from: `bids:`, `parquet:`, `hf:`, and `listing:` for planning only."""

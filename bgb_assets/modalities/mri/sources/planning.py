@@ -1,0 +1,169 @@
+"""Planning with any source of scans: from the plan that is kept, or anew, and what is told of it.
+
+Belongs here: when the source has to be looked through, the number that is expected, two data sets of the same subjects,
+lines for people. Does not belong here: what a plan is (`plan`), sources. Next in the flow: the engine fetches.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bgb_assets.modalities.mri.sources.cohort import Asked
+from bgb_assets.modalities.mri.sources.plan import (
+    Origin,
+    Plan,
+    changed_roles,
+    files_of,
+    make_plan,
+    plan_path,
+    read_plan,
+    write_plan,
+)
+from bgb_assets.modalities.mri.sources.visits import Survey
+from bgb_assets.modalities.sources import Offer
+from bgb_assets.runtime.errors import SourceError
+
+_log = logging.getLogger(__name__)
+_SHOWN = 10
+
+
+def planned_offers(
+    origin: Origin, state: str, asked: Asked, survey: Callable[[], Survey], held: Mapping[str, str], work: Path
+) -> Iterator[Offer]:
+    """Yield the offers of a source, after all that can be wrong with the plan as a whole was looked at.
+
+    Args:
+        origin: The source.
+        state: Digest of what it looks like, found out without opening any file of it.
+        asked: What the command asks for.
+        survey: Looks through the source; called only where state or filter are others than those of the plan kept.
+        held: Path -> version of what is there.
+        work: The folder of this kind of source.
+
+    Raises:
+        SourceError: Nothing is left by the filter, there are more or fewer scans than expected, or another data set
+            brought uploads of the same names.
+    """
+    path = plan_path(work, origin.kind, origin.id)
+    kept = read_plan(path)
+    wanted = (origin, state, asked.cohort, asked.name)
+    if kept is not None and (kept.origin, kept.state, kept.cohort, kept.name) == wanted:
+        plan = kept
+    else:
+        plan = make_plan(origin, state, asked, survey())
+        for line in differences(kept, plan):
+            _log.info("%s", line)
+    for line in described(plan, held):
+        _log.info("%s", line)
+    _require_expected(plan, asked.expect, kept)
+    if not asked.replace:
+        _require_own(plan, held, path)
+    if plan is not kept:
+        write_plan(path, plan)
+    yield from plan.offers
+
+
+def described(plan: Plan, held: Mapping[str, str]) -> list[str]:
+    """Return what a plan comes to, in lines for people; each scan that is to be fetched in a new version is named."""
+    told = plan.told
+    to_fetch = {path: changed_roles(offer, held.get(path)) for path, offer in plan.selected.items()}
+    to_fetch = {path: roles for path, roles in to_fetch.items() if roles}
+    n_bytes = {path: _bytes(plan.selected[path], roles) for path, roles in to_fetch.items()}
+    n_files = sum(role != "sidecar" for roles in to_fetch.values() for role in roles)
+    some = "at least " if told["bytes_unknown"] else ""
+    paired, kinds, left = (told[name] for name in ("pair_methods", "acquisitions", "left_out"))
+    lines = [
+        f"{told['visits']} visits of {told['subjects']} subjects, {told['masks']} with a mask{_counts('by', paired)}; "
+        f"{told['images']} images, {told['bytes_of_all']} bytes",
+        f"{told['selected']} selected{_counts('of', kinds)}, {some}{sum(told['bytes'].values())} bytes"
+        f"{_counts('left out:', left)}",
+        f"{told['selected'] - len(to_fetch)} are here; to fetch: {len(to_fetch)} scans, {n_files} images and masks, "
+        f"{some}{sum(n_bytes.values())} bytes",
+    ]
+    if told["not_here"]:
+        lines.append(
+            f"{told['not_here']} files have no bytes here; `git annex get` brings those of an annexed data set"
+        )
+    lines += [
+        f"{path}: {' and '.join(roles)} changed, {n_bytes[path]} bytes"
+        for path, roles in to_fetch.items()
+        if path in held
+    ]
+    return lines + [f"{name}: cannot be used: {reason}" for name, reason in told["refused"].items()]
+
+
+def differences(kept: Plan | None, plan: Plan) -> list[str]:
+    """Return in which fields a plan differs from the one that was kept, in lines for people."""
+    if kept is None:
+        return [f"{plan.origin.id}: planned for the first time"]
+    if kept.fingerprint == plan.fingerprint:
+        return [f"{plan.origin.id}: looks otherwise, and has the same scans"]
+    fields: list[tuple[str, Any, Any]] = [
+        ("revision", kept.origin.revision, plan.origin.revision),
+        ("filter", kept.cohort, plan.cohort),
+        ("name", kept.name, plan.name),
+    ]
+    lines = [f"{name}: {old!r} -> {new!r}" for name, old, new in fields if old != new]
+    before, now = kept.selected, plan.selected
+    lines += [f"scans: {len(now.keys() - before.keys())} more, {len(before.keys() - now.keys())} fewer"]
+    for path in sorted(before.keys() & now.keys()):
+        lines += [f"{path}: {line}" for line in _file_changes(before[path], now[path])]
+    return lines
+
+
+def _file_changes(before: Offer, now: Offer) -> list[str]:
+    old, new = files_of(before), files_of(now)
+    return [f"{role}: {_shown(old.get(role))} -> {_shown(new[role])}" for role in changed_roles(now, before.version)]
+
+
+def _shown(file: Mapping[str, Any] | None) -> str:
+    if file is None:
+        return "none"
+    return f"{file['n_bytes']} bytes, {file['sha256'] or file['version']}"
+
+
+def _bytes(offer: Offer, roles: list[str]) -> int:
+    files = files_of(offer)
+    return sum(files[role]["n_bytes"] or 0 for role in roles if role != "sidecar")
+
+
+def _counts(word: str, counts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
+    return f" ({word} {listed})" if listed else ""
+
+
+def _require_expected(plan: Plan, expect: int | None, kept: Plan | None) -> None:
+    told, got = plan.told, len(plan.selected)
+    because = f"{told['visits']} visits{_counts('left out:', told['left_out'])}, {len(told['refused'])} refused"
+    if expect is not None and got != expect:
+        named = [f"{name} ({reason.partition(':')[0]})" for name, reason in told["refused"].items()]
+        named += [
+            f"{path} (was in the plan before)"
+            for path in sorted((kept.selected if kept else {}).keys() - plan.selected)
+        ]
+        missing = f"; missing: {', '.join(named[:_SHOWN])}{', ...' if len(named) > _SHOWN else ''}" if named else ""
+        raise SourceError(f"{plan.origin.id}: expected {expect} scans, got {got} of {because}{missing}")
+    if not plan.offers:
+        options = f"--modality {plan.cohort.modality}, --include-tse {str(plan.cohort.include_tse).lower()}, "
+        options += f"--allow-no-mask {str(plan.cohort.allow_no_mask).lower()}"
+        raise SourceError(f"{plan.origin.id}: no scan is left of {because}; the filter was {options}")
+
+
+def _require_own(plan: Plan, held: Mapping[str, str], path: Path) -> None:
+    """Refuse to put scans in the place of those that another data set brought, while that one is still there."""
+    for other_path in sorted(path.parent.glob("*.json")):
+        other = None if other_path == path else read_plan(other_path)
+        if other is None or (other.origin.root is not None and not Path(other.origin.root).exists()):
+            continue
+        theirs, mine = other.selected, plan.selected
+        shared = [
+            name
+            for name in sorted(theirs.keys() & mine.keys())
+            if held.get(name) == theirs[name].version != mine[name].version
+        ]
+        if shared:
+            raise SourceError(
+                f"{plan.origin.id}: {len(shared)} uploads, the first {shared[0]}, came from {other.origin.id}; "
+                "--name NAME keeps both data sets apart, --replace true takes these in their place"
+            )
