@@ -98,10 +98,11 @@ def _version(info: Mapping[str, Any]) -> str:
 @contextmanager
 def _asking(name: str) -> Iterator[None]:
     """Say whose fault it is when the hub cannot be asked."""
-    from httpx import HTTPError
     from huggingface_hub.errors import HfHubHTTPError
 
+    # Its bases are the error of the web library that the hub's uses: another one from version to version.
+    failures: tuple[type[Exception], ...] = (OSError, HfHubHTTPError, *HfHubHTTPError.__bases__)
     try:
         yield
-    except (OSError, HTTPError, HfHubHTTPError) as error:
+    except failures as error:
         raise SourceError(f"{PREFIX}:{name}: the hub cannot be asked: {error}") from error

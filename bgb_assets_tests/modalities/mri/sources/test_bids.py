@@ -4,12 +4,15 @@ import pickle
 from pathlib import Path
 
 import pytest
+from pyarrow.parquet import read_table
 
 from bgb_assets.modalities.mri.scans.flags import BadScan
 from bgb_assets.modalities.mri.sources.bids import BidsTree, copy_hashed, source
+from bgb_assets.modalities.mri.sources.plan import files_of
 from bgb_assets.runtime.errors import SourceError, UsageError
 from bgb_assets.storage.digests import sha256_bytes
 from bgb_assets_tests.driving import opened_below
+from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.mri.nifti_files import ODD_FORMS, of_nibabel, put
 from bgb_assets_tests.modalities.mri.sources.source_case import (
     annexed,
@@ -92,6 +95,22 @@ def test_what_is_on_another_disk_is_planned_and_comes_when_it_is_here(tree: Path
     put(held, content)
     assert versions(planned(opened(tree), tmp_path / "work")) == versions(offers)
     assert fetched(opened(tree), offers[KEY], tmp_path / "work", tmp_path / "out2")[A] == content
+
+
+def test_a_whole_data_set_of_dangling_links_is_planned(tmp_path: Path) -> None:
+    listing = read_table(shared_data("mri") / "ds004884" / "manifest.parquet").to_pylist()
+    for row in listing:
+        path = tmp_path / "ds" / row["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if row["path"].endswith(".nii.gz"):
+            key = f"SHA256E-s{row['bytes']}--{row['sha256'].hex()}.nii.gz"
+            path.symlink_to(f"{'../' * row['path'].count('/')}.git/annex/objects/Xx/Yy/{key}/{key}")
+        elif row["spatial_reference"] is not None:
+            path.write_text(json.dumps({"SpatialReference": row["spatial_reference"]}))
+    offers = planned(opened(tmp_path / "ds", expect="223"), tmp_path / "work")
+    files = [files_of(offer) for offer in offers.values()]
+    assert sum(each["image"]["n_bytes"] for each in files) == 897_327_933
+    assert sum(each["mask"]["n_bytes"] for each in files) == 5_555_589
 
 
 def test_bytes_that_are_not_those_of_the_annex_key_are_refused(tree: Path, tmp_path: Path) -> None:
