@@ -1,0 +1,1 @@
+"""Pictures of scans, their lesions, the cohort, and what a model makes of them."""

@@ -1,0 +1,121 @@
+"""A head to be drawn: voxels turned to right, anterior, superior, with the masks that lie on them.
+
+Belongs here: what pictures ask of a volume, and making one of what the stages hold. Does not belong here: drawing
+(`slices`).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgb_assets.modalities.mri.conform.grid import Affine, canonical_order
+from bgb_assets.modalities.mri.conform.opened import Opened
+from bgb_assets.modalities.mri.conform.resample import Floats, lesion_box
+from bgb_assets.modalities.mri.conform.stored import (
+    IMAGE_FILE,
+    MASK_FILE,
+    normalised_image,
+    read_volume,
+    unpack_mask,
+)
+
+_INSIDE_SHARE = 0.1
+"""Of the way from the background to a bright voxel: above is head, not noise around it."""
+_BRIGHT_PERCENTILE = 99.5
+_MARGIN_MM = 6.0
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A volume whose axes run closest to right, anterior and superior.
+
+    Attributes:
+        image: (X, Y, Z), of any range.
+        affine: Voxel index to millimetres.
+        truth: Where the lesion is, or None.
+        prediction: Where a model found it, or None.
+    """
+
+    image: Floats
+    affine: Affine
+    truth: Mask | None = None
+    prediction: Mask | None = None
+
+    @cached_property
+    def lesion(self) -> Mask | None:
+        """Truth and prediction together; None where neither has a voxel."""
+        masks = [mask for mask in (self.truth, self.prediction) if mask is not None and mask.any()]
+        return np.logical_or.reduce(masks) if masks else None
+
+    @cached_property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel sizes."""
+        x, y, z = (float(length) for length in np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0)))
+        return x, y, z
+
+    @cached_property
+    def window(self) -> tuple[float, float]:
+        """The values that are drawn black, the background's, and white."""
+        # Values may be below the background's: padding is 0, and so is what surrounds a head without its skull.
+        low = float(np.median(self.image[0]))
+        seen = self.image[self.image > low]
+        high = float(np.percentile(seen, _BRIGHT_PERCENTILE)) if seen.size else low
+        return low, high if high > low else low + 1.0
+
+    @cached_property
+    def box(self) -> tuple[slice, slice, slice]:
+        """The box of the head and its lesion, with a margin."""
+        low, high = self.window
+        inside = self.image > low + _INSIDE_SHARE * (high - low)
+        inside = inside if self.lesion is None else inside | self.lesion
+        found = lesion_box(inside)
+        margins = [int(np.ceil(_MARGIN_MM / size)) for size in self.spacing_mm]
+        parts = [
+            slice(max(0, part.start - margin), min(size, part.stop + margin)) if part.stop else slice(0, size)
+            for part, margin, size in zip(found, margins, self.image.shape, strict=True)
+        ]
+        return parts[0], parts[1], parts[2]
+
+    @property
+    def centre(self) -> tuple[int, int, int]:
+        """The voxel of the lesion's centroid, or of the middle of the head."""
+        if self.lesion is None:
+            middle = [(part.start + part.stop - 1) // 2 for part in self.box]
+        else:
+            middle = np.rint(np.argwhere(self.lesion).mean(axis=0)).astype(int).tolist()
+        return middle[0], middle[1], middle[2]
+
+    def position_mm(self, axis: int, index: int) -> float:
+        """Return where a slice lies along the world's axis that it is across, at the middle of the head."""
+        place = np.array([*((part.start + part.stop - 1) / 2 for part in self.box), 1.0])
+        place[axis] = index
+        return float((self.affine @ place)[axis])
+
+
+def conformed_head(features: Path) -> Head | None:
+    """Return the head of an entry of stage features, its mask as the truth; None without an image."""
+    volume = read_volume(features)
+    shape = tuple(volume["shape"])
+    if volume["image_volume"] is None:
+        return None
+    image = normalised_image(np.load(features / IMAGE_FILE), volume)
+    truth = None
+    if volume["mask_volume"] is not None:
+        truth = unpack_mask(np.load(features / MASK_FILE), (shape[0], shape[1], shape[2])).astype(np.bool_)
+    return Head(image, np.asarray(volume["affine"], np.float64), truth)
+
+
+def native_head(image: Opened, mask: Opened | None) -> Head:
+    """Return a scan on its own grid, axes turned but nothing resampled; a mask on another grid is left out."""
+    axes, flips, canonical = canonical_order(image.shape, image.affine)
+    turn = tuple(slice(None, None, -1 if flip else 1) for flip in flips)
+    truth = None
+    if mask is not None and mask.shape == image.shape:
+        truth = np.ascontiguousarray(mask.lesion.transpose(axes)[turn])
+    values = image.scaling.values(image.stored).transpose(axes)[turn]
+    return Head(np.ascontiguousarray(values), canonical, truth)
