@@ -1,9 +1,9 @@
 """Three exact ways through the network, which differ in memory and work, not in their result.
 
 `full` takes the whole volume. `tiled` takes windows with a halo that is computed and thrown away; windows are
-independent of each other. `streamed` pushes slabs of slices through all layers: each layer holds the last 2 x dilation
-slices of its input, with zeros before the first and after the last, which is what padding is; nothing is computed
-twice.
+independent of each other. `streamed` pushes slabs of slices along the last axis through all layers: each layer holds
+the last 2 x dilation slices of its input, with zeros before the first and after the last, which is what padding is;
+nothing is computed twice. The last axis, because torch leaves its slow convolution only where the others are long.
 
 Batch norm, in eval mode a factor and an offset for each channel, is folded into the convolutions first. Cutting the
 volume to the head would not be exact: inner layers are not zero in the background.
@@ -12,6 +12,7 @@ Belongs here: the engines. Does not belong here: which fits (`memory`), conformi
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ from torch.nn import functional
 from bgb_assets.modalities.mri.learning.memory import Choice
 from bgb_assets.modalities.mri.learning.meshnet import Block, MeshNet, wide
 
+LAYOUT = torch.channels_last_3d
+"""Of weights, and so of features: convolutions then need no copies in a layout of their own, which took more memory
+than the features and half of the time."""
 SLICES = 16
 """In a slab, unless told: few enough that a slab's features stay small beside what the layers hold."""
 
@@ -76,20 +80,24 @@ def tiled(network: MeshNet, image: Tensor, windows: Sequence[int] = (2, 2, 2), h
 
 @torch.inference_mode()
 def streamed(network: MeshNet, image: Tensor, slices: int = SLICES) -> Tensor:
-    """Return the logits (B, classes, X, Y, Z) of volumes (B, 1, X, Y, Z), computed slab by slab along X.
+    """Return the logits (B, classes, X, Y, Z) of volumes (B, 1, X, Y, Z), computed slab by slab along Z.
 
     Args:
         network: As for `tiled`.
         image: The volumes; they may be shorter than the halo.
         slices: In a slab.
     """
-    flows = [_Flow(layer) for layer in folded(network)]
+    workspace = _Workspace()
+    flows = [_Flow(layer, workspace) for layer in folded(network)]
     logits, done = _empty_logits(network, image), 0
-    for first, slab in _slabs(flows, image, slices):
-        given = _push(flows[first:], slab)
-        if given is not None:
-            count = given.shape[2]
-            logits[:, :, done : done + count] = _head(network, given)
+    volume = ((0, slab) for slab in torch.split(image, slices, dim=-1))
+    # When the volume has ended, the edge of each layer completes what the one before has given.
+    edges = ((number, flow.edge(image)) for number, flow in enumerate(flows))
+    for first, slab in itertools.chain(volume, edges):
+        features = _push(flows[first:], slab)
+        if features is not None:
+            count = features.shape[-1]
+            logits[..., done : done + count] = _head(network, features)
             done += count
     return logits
 
@@ -99,34 +107,50 @@ def folded(network: MeshNet) -> list[Layer]:
     return [_folded(block) for block in network.blocks if isinstance(block, Block)]
 
 
+class _Workspace:
+    """Memory that all layers use in turn: pieces of many sizes, asked of the allocator, would leave gaps."""
+
+    def __init__(self) -> None:
+        self._flat = torch.empty(0)
+
+    def joined(self, slabs: Sequence[Tensor]) -> Tensor:
+        """Return slabs end to end along the last axis, in the layout of the layers, until the next call."""
+        batch, channels, *plane, _ = slabs[0].shape
+        depth, kind = sum(slab.shape[-1] for slab in slabs), slabs[-1].dtype
+        size = batch * channels * math.prod(plane) * depth
+        if self._flat.numel() < size or self._flat.dtype != kind or self._flat.device != slabs[0].device:
+            self._flat = torch.empty(size, dtype=kind, device=slabs[0].device)
+        whole = self._flat[:size].view(batch, *plane, depth, channels).movedim(-1, 1)
+        done = 0
+        for slab in slabs:
+            whole[..., done : done + slab.shape[-1]] = slab
+            done += slab.shape[-1]
+        return whole
+
+
 class _Flow:
     """One layer that is given its input slab by slab and holds what later slabs still need of it."""
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, workspace: _Workspace) -> None:
         self.layer = layer
+        self._workspace = workspace
         self._held: Tensor | None = None
 
     def push(self, slab: Tensor) -> Tensor | None:
         """Return the slices that this slab completes, None where there are none."""
         across = self.layer.dilation
-        joined = torch.cat([self.edge(slab) if self._held is None else self._held, slab], dim=2)
-        # A copy: a view would hold the whole slab.
-        self._held = joined[:, :, -2 * across :].clone()
-        if joined.shape[2] <= 2 * across:
+        joined = self._workspace.joined([self.edge(slab) if self._held is None else self._held, slab])
+        last = joined[..., -2 * across :]
+        if self._held is None or self._held.shape != last.shape:
+            self._held = torch.empty_like(last, memory_format=LAYOUT)
+        self._held.copy_(last)
+        if joined.shape[-1] <= 2 * across:
             return None
-        return _respond(self.layer, joined, (0, across, across))
+        return _respond(self.layer, joined, (across, across, 0))
 
     def edge(self, like: Tensor) -> Tensor:
         """Return the zeros before the first slice, and after the last."""
-        shape = list(like.shape)
-        shape[1:3] = [self.layer.weight.shape[1], self.layer.dilation]
-        return like.new_zeros(shape)
-
-
-def _slabs(flows: Sequence[_Flow], image: Tensor, slices: int) -> "itertools.chain[tuple[int, Tensor]]":
-    """Yield each slab and the number of the layer it goes into: the volume's, then each layer's edge in order."""
-    volume = ((0, slab) for slab in torch.split(image, slices, dim=2))
-    return itertools.chain(volume, ((number, flow.edge(image)) for number, flow in enumerate(flows)))
+        return like.new_zeros((len(like), self.layer.weight.shape[1], *like.shape[2:4], self.layer.dilation))
 
 
 def _push(flows: Sequence[_Flow], slab: Tensor) -> Tensor | None:
@@ -155,11 +179,17 @@ def _folded(block: Block) -> Layer:
         raise TypeError("a block's batch norm must keep running statistics, and its convolution must have a bias")
     factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     bias = (convolution.bias - norm.running_mean) * factor + norm.bias
-    return Layer(convolution.weight * factor[:, None, None, None, None], bias, convolution.dilation[0])
+    weight = (convolution.weight * factor[:, None, None, None, None]).contiguous(memory_format=LAYOUT)
+    return Layer(weight, bias, convolution.dilation[0])
 
 
 def _head(network: MeshNet, features: Tensor) -> Tensor:
-    return wide(network.head(features))
+    """Return the logits: a product of matrices, as a convolution copies both sides into wider layouts."""
+    head = network.head
+    if head.bias is None:
+        raise TypeError("a network's head must have a bias")
+    product = torch.matmul(head.weight.flatten(1), features.flatten(2))
+    return wide(product).add_(head.bias[:, None]).view(len(features), -1, *features.shape[2:])
 
 
 def _empty_logits(network: MeshNet, image: Tensor) -> Tensor:

@@ -19,8 +19,9 @@ from bgb_assets.runtime.memory import available_bytes
 GIB = 1 << 30
 PLAIN_TENSORS_PER_BLOCK, CHECKPOINTED_TENSORS_PER_BLOCK = 2, 1
 IMAGE_BYTES_PER_VOXEL = 4
-WORKING_TENSORS = 3
-"""Feature tensors that inference holds at once: input, output, and a copy in the layout the convolution likes."""
+WORKING_TENSORS = 4
+"""Feature tensors that inference holds at once: input, output, and copies of both where the convolution wants another
+layout; measured, they are 3 to 4."""
 SLABS = (32, 16, 8, 4, 2, 1)
 """Slices that are pushed through all layers at once, most first."""
 WINDOWS = (2, 3, 4)
@@ -57,7 +58,7 @@ def inference_bytes(shape: Shape, volume: Sequence[int], itemsize: int, engine: 
     Image and logits are float32 or wider and whole in every engine; the rest is features.
     """
     name, number = engine
-    across, plane = volume[0], math.prod(volume[1:])
+    plane, across = math.prod(volume[:-1]), volume[-1]
     halo = sum(shape.dilations)
     if name == "full":
         voxels = WORKING_TENSORS * math.prod(volume)

@@ -46,7 +46,7 @@ def test_streamed_holds_122_slices_and_little_more():
     slices = inference_bytes(WIDE, WHOLE, 4, ("streamed", 1)) - 3 * 4 * 256**3
     buffers = 122 * 26 * 256**2 * 4
     assert buffers == pytest.approx(0.82e9, rel=0.02)
-    assert buffers < slices < 2 * buffers
+    assert buffers < slices < 2.5 * buffers
     assert inference_bytes(WIDE, WHOLE, 4, ("tiled", 2)) < 0.5 * inference_bytes(WIDE, WHOLE, 4, ("full", 1))
 
 
