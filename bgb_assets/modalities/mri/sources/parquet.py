@@ -15,7 +15,7 @@ from bgb_assets.modalities.mri.scans.flags import bad
 from bgb_assets.modalities.mri.sources.cohort import Asked, read_options
 from bgb_assets.modalities.mri.sources.plan import Origin, files_of, place_of, refuse_flagged
 from bgb_assets.modalities.mri.sources.planning import planned_offers
-from bgb_assets.modalities.mri.sources.rows import Stored, look_through, read_files
+from bgb_assets.modalities.mri.sources.rows import LARGE_BYTES, Stored, look_through, read_files
 from bgb_assets.modalities.mri.sources.spool import Lay, Spool
 from bgb_assets.modalities.mri.sources.storage import SUFFIX, LocalFolder, Storage
 from bgb_assets.modalities.mri.sources.visits import SourceFile, Survey, Visit
@@ -83,7 +83,13 @@ class ParquetRows:
         """
         refuse_flagged(offer)
         place = place_of(offer)
-        laid = self.spool.take(work / _SPOOL, _group(place), place["row"], lambda rows: self._rows(place, rows))
+        laid = self.spool.take(
+            work / _SPOOL,
+            _group(place),
+            place["row"],
+            lambda rows: self._rows(place, rows),
+            is_large=place["group_bytes"] > LARGE_BYTES,
+        )
         try:
             for role, file in files_of(offer).items():
                 self._deliver(laid / (_image(place["image"]) if role == "image" else _MASK), out / file["path"])

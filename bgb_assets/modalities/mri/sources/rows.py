@@ -6,6 +6,7 @@ times larger. Belongs here: what Parquet holds. Does not belong here: which rows
 (`parquet`).
 """
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -22,7 +23,8 @@ IMAGE_COLUMNS = {"T2w": "t2w", "FLAIR": "flair", "T1w": "t1w"}
 _SESSION_COLUMNS = ("subject_id", "session_id")
 _ACQUISITION = "t2w_acquisition"
 
-_STREAMED_FROM_BYTES = 64 << 20
+LARGE_BYTES = 64 << 20
+"""Row groups above this are streamed, one at a time: a page, which may hold all of one, is in memory whole."""
 _STREAM_BUFFER_BYTES = 8 << 20
 
 
@@ -75,9 +77,10 @@ def look_through(handle: BinaryIO, file: SourceFile, modality: str, *, with_unla
             if not with_unlabelled and leaves.has_no_lesion(chunk):
                 unseen += chunk.num_rows
                 continue
+            n_bytes = leaves.file_bytes(chunk)
             rows = parquet.read_row_group(group, columns=leaves.names, use_threads=False).to_pylist()
             for number, row in enumerate(rows):
-                visits.append(_visit(row, file, modality, {"row_group": group, "row": number}))
+                visits.append(_visit(row, file, modality, {"row_group": group, "row": number, "group_bytes": n_bytes}))
         return RowGroups(tuple(visits), parquet.metadata.num_rows, unseen)
 
 
@@ -138,6 +141,11 @@ class _Leaves:
         """What the first look reads; names have as many members as the list has images."""
         return [*self.others, self.image["path"], self.lesion["path"]]
 
+    def file_bytes(self, chunk: Any) -> int:
+        """Return how much images and masks of a row group are when decompressed."""
+        paths = (*self.image.values(), *self.lesion.values())
+        return sum(int(chunk.column(self.numbers[path]).total_uncompressed_size) for path in paths)
+
     def has_no_lesion(self, chunk: Any) -> bool:
         """Say whether the row group's own counts show that no row has one."""
         counted = [chunk.column(self.numbers[path]).statistics for path in self.lesion.values()]
@@ -150,19 +158,26 @@ def _fields(paths: Sequence[str], column: str) -> dict[str, str]:
 
 
 def _opened(handle: BinaryIO, where: str) -> Any:
-    from pyarrow import ArrowException, PythonFile
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     try:
-        parquet = ParquetFile(PythonFile(handle, "r"), pre_buffer=False)
-        largest = max(
-            (parquet.metadata.row_group(i).total_byte_size for i in range(parquet.metadata.num_row_groups)), default=0
-        )
-        if largest > _STREAMED_FROM_BYTES:  # else a column chunk is read in one piece: one request where it is remote
-            parquet = ParquetFile(PythonFile(handle, "r"), pre_buffer=False, buffer_size=_STREAM_BUFFER_BYTES)
+        parquet = ParquetFile(_arrow_file(handle), pre_buffer=False)
+        known = parquet.metadata
+        largest = max((known.row_group(number).total_byte_size for number in range(known.num_row_groups)), default=0)
+        if largest > LARGE_BYTES:  # else a column chunk is read in one piece: one request where it is remote
+            buffered = {"pre_buffer": False, "buffer_size": _STREAM_BUFFER_BYTES}
+            parquet = ParquetFile(_arrow_file(handle), metadata=known, **buffered)
     except ArrowException as error:
         raise SourceError(f"{where}: not a Parquet file: {error}") from error
     return parquet
+
+
+def _arrow_file(handle: BinaryIO) -> Any:
+    """Return a file for Arrow: of a plain local one it reads itself, without a copy of all in Python between."""
+    from pyarrow import OSFile, PythonFile
+
+    return OSFile(str(handle.name), "r") if type(handle) is io.BufferedReader else PythonFile(handle, "r")
 
 
 def _visit(row: Mapping[str, Any], file: SourceFile, modality: str, at: Mapping[str, int]) -> Visit:

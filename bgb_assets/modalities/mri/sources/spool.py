@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 AHEAD_BYTES = 128 << 20
@@ -26,6 +27,7 @@ class Spool:
         self._wanted: dict[str, set[int]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._own = threading.Lock()
+        self._one_large = threading.Lock()
 
     def __reduce__(self) -> tuple[type["Spool"], tuple[()]]:
         return Spool, ()
@@ -34,7 +36,15 @@ class Spool:
         """Say which rows of a row group are going to be asked for."""
         self._wanted[group] = set(rows)
 
-    def take(self, folder: Path, group: str, row: int, read: Callable[[list[int]], Iterator[tuple[int, Lay]]]) -> Path:
+    def take(
+        self,
+        folder: Path,
+        group: str,
+        row: int,
+        read: Callable[[list[int]], Iterator[tuple[int, Lay]]],
+        *,
+        is_large: bool = False,
+    ) -> Path:
         """Return a folder with the files of a row; the caller moves them away and removes it.
 
         Args:
@@ -42,12 +52,14 @@ class Spool:
             group: What names the row group, its file's version included.
             row: The row's number in it.
             read: Yields number and files of some rows of the group, in order.
+            is_large: Whether not to read it while another large one is read.
         """
         with self._lock(group):
             place = folder / hashlib.sha256(group.encode()).hexdigest()[:16]
             if not (place / str(row)).is_dir():
                 ahead = {other for other in self._wanted.get(group, set()) if other > row}
-                self._lay_down(place, row, read(sorted({row, *ahead})))
+                with self._one_large if is_large else nullcontext():
+                    self._lay_down(place, row, read(sorted({row, *ahead})))
             self._wanted.get(group, set()).discard(row)
             return place / str(row)
 

@@ -61,9 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.startswith("/api/datasets/owner/scans/tree/"):
             below = path.split("/", 7)[7] if path.count("/") > 6 else ""
             self._json([entry for entry in self.server.entries() if entry["path"].startswith(below)])
-        elif re.fullmatch(r"/api/datasets/owner/scans(/revision/(main|v1))?", path):
-            self._json({"id": "owner/scans", "sha": COMMIT, "siblings": []})
-        elif re.fullmatch(rf"/api/datasets/owner/scans/revision/{COMMIT}", path):
+        elif re.fullmatch(rf"/api/datasets/owner/scans(/revision/(main|v1|{COMMIT}))?", path):
             self._json({"id": "owner/scans", "sha": COMMIT, "siblings": []})
         else:
             self._json({"error": "not found"}, 404)

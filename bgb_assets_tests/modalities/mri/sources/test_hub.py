@@ -1,4 +1,4 @@
-"""The hub's own client library against a hub on this machine, in a process of its own: it reads its address at import."""
+"""The hub's own client library against a hub on this machine, in a process that has its address from the start."""
 
 import importlib.util
 import json

@@ -41,7 +41,9 @@ def test_a_row_says_who_and_how_and_where_it_lies(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.parquet", [row_of("A", "1", 1), row_of("B", "2", 2)], group=1)
     first, second = visits_of(path)
     assert (first.name, first.method, first.acquisition_label) == ("sub-A_ses-1", "row", "spc3p2")
-    assert second.place == {"file": "a.parquet", "version": "v", "row_group": 1, "row": 0, "image": 0}
+    place = {"file": "a.parquet", "version": "v", "row_group": 1, "row": 0, "image": 0}
+    assert {name: second.place[name] for name in place} == place
+    assert second.place["group_bytes"] > len(image_of(2)) + len(mask_of(2))
     assert first.files["image"].version != second.files["image"].version
     assert first.facts["pair_method"] == "row"
 

@@ -1,4 +1,5 @@
 import pickle
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,3 +61,18 @@ def test_a_copy_in_a_worker_reads_the_row_it_is_asked_for(tmp_path: Path) -> Non
     group = Group()
     pickle.loads(pickle.dumps(held)).take(tmp_path, "g", 1, group.read)
     assert group.asked == [[1]]
+
+
+def test_of_large_groups_one_is_read_at_a_time(tmp_path: Path) -> None:
+    held, reading, most = Spool(), [], []
+
+    def read(rows: list[int]) -> Iterator[tuple[int, Lay]]:
+        reading.append(1)
+        most.append(len(reading))
+        time.sleep(0.02)
+        yield rows[0], lambda folder: (folder / "image0").write_text("1")
+        reading.pop()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda group: held.take(tmp_path, group, 0, read, is_large=True), "abcd"))
+    assert most == [1, 1, 1, 1]

@@ -1,4 +1,4 @@
-"""Sources of scans driven by the engine as far as stage cache: what is fetched again after a change, and what is not."""
+"""Sources of scans driven by the engine: what is fetched and done again after a change, and what is not."""
 
 import os
 import shutil
