@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from bgb_assets.modalities.mri.pairing.names import is_nifti, parse_name, with_prefix
-from bgb_assets.modalities.mri.pairing.pairs import Method, ambiguous
-from bgb_assets.modalities.mri.scans.flags import BadScan
+from bgb_assets.modalities.mri.pairing.pairs import Method, ambiguous, safe_path
+from bgb_assets.modalities.mri.scans.flags import BadScan, bad
 from bgb_assets.modalities.mri.sources.visits import Role, SourceFile, Visit
 from bgb_assets.runtime.errors import SourceError
 
@@ -189,6 +189,8 @@ def _visit(row: Mapping[str, Any], file: SourceFile, modality: str, at: Mapping[
     mask, has_mask = (row[LESION] or {}).get("path"), row[LESION] is not None
     label = row.get(_ACQUISITION)
     try:
+        for name in (subject, session or "ses-"):
+            _require_name(name, at)
         chosen = choose(images, mask)
     except BadScan as error:
         return Visit(subject, session, {}, has_mask, "row", label, error.flags)
@@ -202,6 +204,12 @@ def _visit(row: Mapping[str, Any], file: SourceFile, modality: str, at: Mapping[
     facts = {name: value for name, value in {**facts, "pair_method": method}.items() if value is not None}
     place = {"file": file.path, "version": file.version, **at, "image": chosen}
     return Visit(subject, session, files, has_mask, method, label, (), facts, place)
+
+
+def _require_name(name: str, at: Mapping[str, int]) -> None:
+    """Refuse a subject or session that is no name of a file: files are named by it."""
+    if safe_path(name, f"row {at['row']} of row group {at['row_group']}") != name or "/" in name:
+        raise bad("unsafe_path", f"{name!r} is no label of a subject or session", name)
 
 
 def choose(images: Sequence[str | None], mask: str | None) -> int:

@@ -15,6 +15,7 @@ from bgb_assets.modalities.mri.pairing.pairs import safe_path
 from bgb_assets.modalities.mri.scans.flags import bad
 from bgb_assets.modalities.mri.sources.visits import SourceFile
 from bgb_assets.runtime.errors import SourceError
+from bgb_assets.storage.digests import signature_of
 
 _UNFINISHED_SUFFIXES = (".part", ".tmp")
 _ANNEX_KEY = re.compile(r"annex/objects/(?:.*/)?([A-Z0-9_]+)((?:-[smSC]\d+)*)--([^/\s]+)\s*$")
@@ -58,8 +59,8 @@ def open_below(root: Path, path: str) -> Path:
 
 
 def stat_version(stat: os.stat_result) -> str:
-    """Return the version of a file of which only its stat is known."""
-    return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
+    """Return the version of a file of which only its stat is known: any write changes it, whatever its time says."""
+    return "-".join(map(str, signature_of(stat)))
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -1,9 +1,12 @@
+import gzip
+import json
 import os
 import pickle
 from pathlib import Path
 
 import pytest
 
+from bgb_assets.modalities.mri import raw
 from bgb_assets.modalities.mri.scans.flags import BadScan
 from bgb_assets.modalities.mri.sources.parquet import ParquetRows, source
 from bgb_assets.runtime.errors import SourceError, UsageError
@@ -22,6 +25,7 @@ from bgb_assets_tests.modalities.mri.sources.source_case import (
     versions,
     write_rows,
 )
+from bgb_assets_tests.modalities.mri.uploads import run_raw, summary_of
 
 KEY = "parquet.sub-A_ses-1"
 NAME = Path(image_path("A", "1")).name
@@ -83,6 +87,33 @@ def test_neither_bytes_nor_path_is_an_empty_file(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_asked_for_again(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         only_fetched(tmp_path, row_of("A", "1", 1, t2w=[file_of(None, "absent.nii.gz")]))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, ("paired", "row", "space_2x")),
+        ({"lesion": None}, ("no_mask", "none", "space_2x")),
+        ({"t2w": [file_of(image_of(1), "x.nii.gz")], "t2w_acquisition": None}, ("paired", "row", None)),
+        ({"t2w": [file_of(image_of(1), None)], "lesion": file_of(mask_of(1), None)}, ("paired", "row", "space_2x")),
+        ({"t2w": [file_of(gzip.decompress(image_of(1)), NAME)]}, ("paired", "row", "space_2x")),
+    ],
+)
+def test_stage_raw_knows_what_came(tmp_path: Path, change: dict, expected: tuple[str, str, str | None]) -> None:
+    rows = opened(write_rows(tmp_path / "data" / "a.parquet", [row_of("A", "1", 1) | change]), allow_no_mask="true")
+    (offer,) = planned(rows, tmp_path / "work").values()
+    fetched(rows, offer, tmp_path / "work", tmp_path / "out")
+    put(tmp_path / "out" / raw.FACTS_FILE, json.dumps(offer.facts).encode())
+    run_raw(tmp_path / "out", tmp_path / "raw")
+    said = summary_of(tmp_path)
+    assert (said["status"], said["pair_method"], said["acquisition"]) == expected
+    assert (said["subject"], said["session"], said["modality"], said["flags"]) == ("sub-A", "ses-1", "T2w", [])
+
+
+def test_a_row_without_an_image_is_left_out_and_said_to_be(tmp_path: Path) -> None:
+    write_rows(tmp_path / "data" / "a.parquet", [row_of("A", "1", 1, t2w=[]), row_of("B", "1", 1)])
+    with pytest.raises(SourceError, match=r"expected 2 scans, got 1 of 2 visits \(left out: 1 no T2w\)"):
+        planned(opened(tmp_path / "data", expect="2"), tmp_path / "work")
 
 
 def test_many_shards_and_groups_and_the_filter(tmp_path: Path) -> None:

@@ -139,6 +139,13 @@ def test_the_column_names_the_acquisition_where_no_name_does(tmp_path: Path) -> 
     assert image_path("B", "1").count("acq-spc3p2") == 1
 
 
+@pytest.mark.parametrize("label", ["../../x", "a/b", "a\\b", "x\0y"])
+def test_a_label_that_leads_elsewhere_is_refused(tmp_path: Path, label: str) -> None:
+    rows = [row_of("A", "1", 1, subject_id=label), row_of("B", "1", 1, session_id=label)]
+    for visit in visits_of(write_rows(tmp_path / "a.parquet", rows)):
+        assert ([flag.code for flag in visit.flags], visit.files) == (["unsafe_path"], {})
+
+
 def test_what_holds_no_scans_is_told(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.parquet", [{"subject_id": "A"}], schema=pa.schema([("subject_id", pa.string())]))
     with pytest.raises(SourceError, match=r"no columns \['session_id', 't2w', 'lesion'\].*there are \['subject_id'\]"):

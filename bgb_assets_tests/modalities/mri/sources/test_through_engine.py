@@ -1,5 +1,6 @@
 """Sources of scans driven by the engine: what is fetched and done again after a change, and what is not."""
 
+import gzip
 import os
 import shutil
 from collections.abc import Callable
@@ -98,6 +99,20 @@ def test_a_new_mask_rebuilds_its_scan_alone_and_leaves_the_images_blob(tree: Pat
     assert done == {"raw": 1, "cache": 2, "features": 1, "notes": 1, "inflations": 1, "offers_fetched": 1}
     assert before.items() <= blobs(chain()).items()
     assert len(blobs(chain())) == len(before) + 1
+
+
+def test_a_byte_written_in_place_is_seen_though_size_time_and_name_stay(tree: Path, chain) -> None:
+    ingested(chain(), bids.source(str(tree), {}))
+    mask = tree / mask_path(IMAGES[2])
+    stat, data = mask.stat(), gzip.decompress(mask.read_bytes())
+    changed = gzip.compress(data[:-1] + bytes([data[-1] ^ 1]), 6, mtime=0)
+    assert len(changed) == stat.st_size
+    with mask.open("r+b") as file:
+        file.write(changed)
+    os.utime(mask, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    report, done = ingested(chain(), bids.source(str(tree), {}))
+    assert report.changed == KEYS[2:]
+    assert done == {"raw": 1, "cache": 2, "features": 1, "notes": 1, "inflations": 1, "offers_fetched": 1}
 
 
 def test_a_narrower_and_a_wider_filter_rebuild_nothing(tree: Path, chain) -> None:
