@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from bgb_assets.engine.experiment import RUN_MARK
 from bgb_assets.modalities.contract import FAN_IN_STAGES
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.runtime.settings import load_settings
@@ -23,19 +24,20 @@ if TYPE_CHECKING:
 def newest_model(name: str, variant: str | None = None) -> Path:
     """Return the directory of the newest trained model of a modality, or of one variant.
 
+    A run of an experiment is only taken where it is named, `<variant>@<run>`: it may be a control.
+
     Raises:
         UsageError: None has been trained.
     """
     layout = Layout(load_settings().data_root)
     stage = FAN_IN_STAGES[-1]
-    heads = {
-        head_name: head
-        for head_name, head in heads_of(layout, name).all().items()
-        if head_name.startswith(f"{stage}/") and variant in (None, head_name.partition("/")[2])
-    }
+    models = {head.partition("/")[2]: held for head, held in heads_of(layout, name).all().items() if "/" in head}
+    heads = [held for of, held in models.items() if of == variant or (variant is None and RUN_MARK not in of)]
     if not heads:
-        raise UsageError(f"{name}: no model has been trained; `bgb train {name}` trains one")
-    newest = max(heads.values(), key=lambda head: head.moved_s)
+        runs = sorted(of for of in models if RUN_MARK in of)
+        hint = f"; or name a run of an experiment as variant: {runs[0]}" if runs else ""
+        raise UsageError(f"{name}: no model has been trained; `bgb train {name}` trains one{hint}")
+    newest = max(heads, key=lambda head: head.moved_s)
     return layout.entry(stage, name, newest.identity)
 
 

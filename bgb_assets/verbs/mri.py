@@ -110,3 +110,37 @@ def evaluate_mri(
     mri_evaluate.evaluate(
         variant, output, max_memory, model or [], against or [], shuffled_labels=shuffled_labels, as_json=json
     )
+
+
+@groups.export.command("mri")
+def export_mri(
+    output: Annotated[Path, typer.Argument(help="Folder for the files and export.json.")] = Path("exported"),
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write ONNX files.")] = False,
+    model: Annotated[Path | None, typer.Option(help="Model directory; the newest trained one where left out.")] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="Model variant, or a run of an experiment: meshnet-26@fold-0_restart-3.")
+    ] = None,
+    forms: Annotated[str, typer.Option(help="With commas: float32, float16, int8.")] = "float32,float16,int8",
+    calibration: Annotated[int, typer.Option(help="Training scans that int8 is calibrated on.")] = 8,
+    scans: Annotated[
+        int | None, typer.Option(help="Test scans to judge on; all of its fold where left out.", show_default=False)
+    ] = None,
+    max_memory: Annotated[
+        str | None, typer.Option(help="Of features, such as 4GiB; what is free where left out.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Write a trained model as ONNX files, and say what lesion Dice each form keeps on scans the model never saw."""
+    from bgb_assets.commands import mri_export
+
+    mri_export.export(
+        output,
+        model,
+        variant,
+        onnx=onnx,
+        forms=forms,
+        calibration=calibration,
+        scans=scans,
+        max_memory=max_memory,
+        as_json=json,
+    )

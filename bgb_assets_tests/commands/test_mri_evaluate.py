@@ -8,12 +8,13 @@ from contextlib import nullcontext
 import pytest
 
 from bgb_assets.commands import mri_evaluate
-from bgb_assets.commands.mri_evaluate import Asked, evaluate, evaluated
+from bgb_assets.commands.mri_evaluate import Asked, evaluated
 from bgb_assets.modalities.mri.experiment import scoring
 from bgb_assets.modalities.mri.measures.per_scan import read_per_scan
 from bgb_assets.modalities.mri.measures.scan import SCORER_VERSION
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets_tests.modalities.mri.trained_runs import SCANS, ingested, quick, small_chain, trained
+from bgb_assets_tests.test_cli import bgb
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +68,13 @@ def test_controls_are_evaluated_apart(root, tmp_path):
 
 def test_variants_are_compared_by_scan(root, tmp_path):
     evaluated(small_chain(root), Asked("meshnet-5", tmp_path / "first"))
-    wider = quick("meshnet-16")
-    chain = small_chain(root, wider=wider)
-    trained(chain, folds=3, restarts=1, variant="meshnet-16")
-    asked = Asked("meshnet-16", tmp_path / "second", against=(tmp_path / "first/per_scan.parquet",))
+    faster = dataclasses.replace(quick(learning_rate=2e-3), variant="faster")
+    chain = small_chain(root, faster=faster)
+    trained(chain, folds=3, restarts=1, variant="faster")
+    asked = Asked("faster", tmp_path / "second", against=(tmp_path / "first/per_scan.parquet",))
     summary, _ = evaluated(chain, asked)
     (compared,) = summary["comparisons"]
-    assert (compared["variant"], compared["reference"], compared["pairs"]) == ("meshnet-5", "meshnet-16", SCANS)
+    assert (compared["variant"], compared["reference"], compared["pairs"]) == ("meshnet-5", "faster", SCANS)
     assert 0 < compared["p_holm"] <= 1
 
 
@@ -95,12 +96,12 @@ def test_a_model_directory_is_evaluated_where_it_lies(root, tmp_path):
         evaluated(chain, Asked("meshnet-5", tmp_path, models=(directories[0], directories[0])))
 
 
-def test_the_verb_prints_both_spreads_and_both_dices(root, tmp_path, monkeypatch, capsys):
+def test_the_verb_prints_both_spreads_and_both_dices(root, tmp_path, monkeypatch):
     monkeypatch.setattr(mri_evaluate, "opened_chain", lambda name, workers: nullcontext(small_chain(root)))
-    options = {"shuffled_labels": False}
-    evaluate(None, tmp_path, "1GiB", [], [], **options, as_json=False)
-    printed = capsys.readouterr().out
+    said = bgb("evaluate", "mri", "-o", tmp_path, "--max-memory", "1GiB")
     for words in ("lesion_dice", "macro_dice", "sd over scans", "sd over runs", "6 scans, 6 runs, grid conformed"):
-        assert words in printed
-    evaluate("meshnet-5", tmp_path, None, [], [], **options, as_json=True)
-    assert json.loads(capsys.readouterr().out)["summary"]["over_scans"]["n_predictions"] == 2 * SCANS
+        assert words in said.out
+    said = bgb("evaluate", "mri", "--variant", "meshnet-5", "-o", tmp_path, "--json")
+    assert said.json()["summary"]["over_scans"]["n_predictions"] == 2 * SCANS
+    said = bgb("evaluate", "mri", "-o", tmp_path, "--against", tmp_path / "none.parquet")
+    assert (said.code, "run the evaluation first" in said.err) == (2, True)

@@ -1,19 +1,20 @@
 """An experiment over scans from an inbox: pinned, trained once, never taken for another."""
 
 import dataclasses
-import json
 from contextlib import nullcontext
 
 import pytest
 
 from bgb_assets.commands import mri_experiment
-from bgb_assets.commands.mri_experiment import experiment
+from bgb_assets.commands.models import newest_model
 from bgb_assets.commands.mri_splits import pin
+from bgb_assets.engine.fan_in import FanInRun
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets_tests.driving import calls_through_tokens
 from bgb_assets_tests.modalities.mri.growing_lesions import write_upload
 from bgb_assets_tests.modalities.mri.trained_runs import SCANS, ingested, quick, small_chain, trained
+from bgb_assets_tests.test_cli import bgb
 
 
 @pytest.fixture
@@ -49,15 +50,27 @@ def test_another_split_is_another_run(root):
     assert calls(small_chain(root), 1, 1)[1] == 1
 
 
-def test_the_verb_trains_and_tells(root, monkeypatch, capsys):
+def test_the_verb_trains_and_tells(root, monkeypatch):
     monkeypatch.setattr(mri_experiment, "opened_chain", lambda name, workers: nullcontext(small_chain(root)))
-    options = {"shuffled_labels": False, "as_json": True}
-    experiment(None, 1, 1, None, **options)
-    told = json.loads(capsys.readouterr().out)
-    assert told["counts"] == {"trained": 1}
-    experiment(None, 1, 2, 1e-9, **options)
-    assert json.loads(capsys.readouterr().out)["counts"] == {"current": 1, "waiting": 1}
-    with pytest.raises(UsageError, match="mri: no variant 'meshnet-9'; there are meshnet-5"):
-        experiment("meshnet-9", 1, 1, None, **options)
-    with pytest.raises(UsageError, match="expected 1 to 3 folds"):
-        experiment(None, SCANS, 1, None, **options)
+    said = bgb("experiment", "mri", "--folds", 1, "--restarts", 1)
+    assert said.code == 0
+    assert said.out.startswith("1/1 fold-0_restart-0 (")
+    assert "trained in" in said.out
+    said = bgb("experiment", "mri", "--folds", 1, "--restarts", 2, "--limit-hours", 1e-9, "--json")
+    assert said.json()["counts"] == {"current": 1, "waiting": 1}
+    said = bgb("experiment", "mri", "--variant", "meshnet-9")
+    assert (said.code, "mri: no variant 'meshnet-9'; there are meshnet-5" in said.err) == (2, True)
+    said = bgb("experiment", "mri", "--folds", SCANS)
+    assert (said.code, "expected 1 to 3 folds" in said.err) == (2, True)
+
+
+def test_a_run_is_the_newest_model_only_where_it_is_named(root, monkeypatch):
+    monkeypatch.setenv("BGB_DATA_ROOT", str(root))
+    (run,) = trained(small_chain(root), 1, 1, shuffled_labels=True)
+    with pytest.raises(UsageError, match=r"no model has been trained.*meshnet-5@fold-0_restart-0_shuffled-labels"):
+        newest_model("mri")
+    assert newest_model("mri", f"meshnet-5@{run.run}") == root / run.directory
+    FanInRun(small_chain(root), "model").run()
+    trained(small_chain(root), 2, 1)
+    assert newest_model("mri") == newest_model("mri", "meshnet-5")
+    assert newest_model("mri") == root / trained(small_chain(root), 1, 1)[0].directory, "restart 0 of fold 0 is it"

@@ -93,14 +93,19 @@ def rows_tested(store: ShardStore, outer_fold: int) -> list[int]:
     Raises:
         UsageError: It has none.
     """
-    weights, image, mask = (store.column(name).astype(np.float64) for name in ("weight", SOURCE, MASK_SOURCE))
-    tested = (weights > 0) & (image >= 0) & (mask >= 0) & (store.column(OUTER_FOLD) == outer_fold)
-    rows: list[int] = np.flatnonzero(tested).tolist()
+    rows: list[int] = np.flatnonzero(_usable(store) & (store.column(OUTER_FOLD) == outer_fold)).tolist()
     if outer_fold < 0 or not rows:
         raise UsageError(
             f"outer fold {outer_fold} tests no scan here: a model that was trained on all scans cannot be tested on "
             "them; take a run of an experiment"
         )
+    return rows
+
+
+def rows_trained(store: ShardStore, outer_fold: int) -> list[int]:
+    """Return the rows of the training set of an outer fold."""
+    dealt = store.column(OUTER_FOLD).astype(np.int64)
+    rows: list[int] = np.flatnonzero(_usable(store) & (dealt >= 0) & (dealt != outer_fold)).tolist()
     return rows
 
 
@@ -145,6 +150,11 @@ def score_run(store: ShardStore, run: RunModel, max_bytes: int | None = None) ->
         figures = measure_scan(lesion_in(logits_on(run.network, scan.image, max_bytes)), scan.truth, zoom_mm)
         scored.append(_scored(scan, held, run, figures))
     return scored
+
+
+def _usable(store: ShardStore) -> NDArray[np.bool_]:
+    weights, image, mask = (store.column(name).astype(np.float64) for name in ("weight", SOURCE, MASK_SOURCE))
+    return np.asarray((weights > 0) & (image >= 0) & (mask >= 0))
 
 
 def _scored(scan: HeldOutScan, held: Mapping[str, Any], run: RunModel, figures: ScanFigures) -> ScoredScan:
