@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bgb_assets.chain import Chain
-from bgb_assets.engine.walk import is_evicted
+from bgb_assets.engine.walk import is_evicted, parts_of
 from bgb_assets.modalities.contract import FAN_IN_STAGES
 from bgb_assets.runtime.imports import resolve
 from bgb_assets.storage.heads import heads_of
@@ -29,7 +29,7 @@ def pictures_of_upload(chain: Chain, key: str) -> Iterator[tuple[str, Any]]:
     """
     records = chain.records_of(chain.uploads.require(key))
     entries = _directories(chain, records)
-    for stage in entries:
+    for stage in records:
         yield from pictures_of_stage(chain, stage, entries)
 
 
@@ -70,8 +70,11 @@ def corpus_entries(chain: Chain, variant: str | None = None) -> dict[str, Path]:
 
 
 def _directories(chain: Chain, records: Mapping[str, Record]) -> dict[str, Path]:
-    return {
-        stage: chain.store.directory(record)
-        for stage, record in records.items()
-        if record.absent is None and not is_evicted(chain.store, record)
-    }
+    """Return the directory of each entry whose bytes are there, and as `<stage>/<part>` those of its parts."""
+    found = {}
+    for stage, record in records.items():
+        if record.absent is None and not is_evicted(chain.store, record):
+            found[stage] = chain.store.directory(record)
+            parts = parts_of(chain.store, record)
+            found |= {f"{stage}/{name}": chain.store.directory(part) for name, part in parts.items()}
+    return found

@@ -4,6 +4,8 @@ Belongs here: what pictures ask of a volume, and making one of what the stages h
 (`slices`).
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bgb_assets.modalities.mri.cache import PART_FILE
 from bgb_assets.modalities.mri.conform.grid import Affine, canonical_order
-from bgb_assets.modalities.mri.conform.opened import Opened
+from bgb_assets.modalities.mri.conform.opened import Opened, open_role
 from bgb_assets.modalities.mri.conform.resample import Floats, lesion_box
 from bgb_assets.modalities.mri.conform.stored import (
     IMAGE_FILE,
@@ -21,6 +24,9 @@ from bgb_assets.modalities.mri.conform.stored import (
     read_volume,
     unpack_mask,
 )
+from bgb_assets.modalities.mri.scans.cached import Role, cached_file, limits_of
+from bgb_assets.modalities.mri.scans.nifti import Reading
+from bgb_assets.modalities.mri.scans.volumes import open_voxels
 
 _INSIDE_SHARE = 0.1
 """Of the way from the background to a bright voxel: above is head, not noise around it."""
@@ -82,13 +88,22 @@ class Head:
         return parts[0], parts[1], parts[2]
 
     @property
-    def centre(self) -> tuple[int, int, int]:
-        """The voxel of the lesion's centroid, or of the middle of the head."""
+    def centre_mm(self) -> NDArray[np.float64]:
+        """The world's point of the lesion's centroid, or of the middle of the head."""
         if self.lesion is None:
-            middle = [(part.start + part.stop - 1) // 2 for part in self.box]
+            middle = np.array([(part.start + part.stop - 1) / 2 for part in self.box])
         else:
-            middle = np.rint(np.argwhere(self.lesion).mean(axis=0)).astype(int).tolist()
-        return middle[0], middle[1], middle[2]
+            middle = np.argwhere(self.lesion).mean(axis=0)
+        return np.asarray(self.affine[:3, :3] @ middle + self.affine[:3, 3], np.float64)
+
+    def voxel_at(self, point_mm: NDArray[np.float64]) -> tuple[int, int, int]:
+        """Return the voxel of the head's box that is nearest to a point of the world."""
+        place = np.linalg.solve(self.affine[:3, :3], point_mm - self.affine[:3, 3])
+        x, y, z = (
+            int(np.clip(np.floor(value + 0.5), part.start, part.stop - 1))
+            for value, part in zip(place, self.box, strict=True)
+        )
+        return x, y, z
 
     def position_mm(self, axis: int, index: int) -> float:
         """Return where a slice lies along the world's axis that it is across, at the middle of the head."""
@@ -108,6 +123,23 @@ def conformed_head(features: Path) -> Head | None:
     if volume["mask_volume"] is not None:
         truth = unpack_mask(np.load(features / MASK_FILE), (shape[0], shape[1], shape[2])).astype(np.bool_)
     return Head(image, np.asarray(volume["affine"], np.float64), truth)
+
+
+def open_delivered(entries: Mapping[str, Path], role: Role) -> Opened | None:
+    """Read the image or the mask of a scan as it was delivered, or return None where it is not at hand.
+
+    Args:
+        entries: Of the scan: `cache`, with the files below it, or `cache/image` and `cache/mask`.
+        role: Which of both.
+    """
+    folder = entries.get(f"cache/{role}")
+    if folder is None:
+        listed = cached_file(entries["cache"], role) if "cache" in entries else None
+        at_hand = listed is not None and (entries["cache"] / listed["file"]).is_file()
+        return open_role(entries["cache"], role) if at_hand else None
+    kept = json.loads((folder / PART_FILE).read_text("utf-8"))
+    path = folder / kept["file"]
+    return Opened(open_voxels(path, Reading(**kept["reading"]), limits_of(path)), kept["volume_digest"])
 
 
 def native_head(image: Opened, mask: Opened | None) -> Head:

@@ -22,10 +22,10 @@ _TITLE_INCHES, _NAME_INCHES, _FOOT_INCHES = 0.32, 0.22, 0.26
 
 
 def planes(heads: Sequence[tuple[str, Head]], title: str) -> Any:
-    """Return a figure with a row per head: axial, coronal and sagittal through its lesion's centroid.
+    """Return a figure with a row per head: axial, coronal and sagittal through the last one's lesion's centroid.
 
     Args:
-        heads: (name, head): the scan as delivered, the scan as conformed.
+        heads: (name, head): the scan as delivered, the scan as conformed; all are cut at the same point of the world.
         title: Of the figure.
     """
     from matplotlib.figure import Figure
@@ -40,8 +40,9 @@ def planes(heads: Sequence[tuple[str, Head]], title: str) -> Any:
         top=1 - (_TITLE_INCHES + _NAME_INCHES) / total, wspace=0.02,
         hspace=_NAME_INCHES / (sum(heights) / len(heads)),
     )  # fmt: skip
+    point_mm = heads[-1][1].centre_mm
     for row, (name, head) in enumerate(heads):
-        centre = head.centre
+        centre = head.voxel_at(point_mm)
         for column, axis in enumerate(_AXES):
             axes = figure.add_subplot(grid[row, column])
             draw_slice(axes, head, axis, centre[axis])
