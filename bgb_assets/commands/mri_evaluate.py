@@ -153,6 +153,11 @@ def _scores(store: "ShardStore", directory: Path, asked: Asked) -> Iterator["Sco
     from bgb_assets.training.fit import resolve_device
 
     run = load_run(directory, store, asked.variant)
+    if run.is_control != asked.shuffled_labels:
+        raise UsageError(
+            f"{directory}: is {'a control' if run.is_control else 'no control'}, and --shuffled-labels says otherwise; "
+            "evaluate controls and runs apart"
+        )
     made_of = [_digest_of_files(directory), _digest_of_files(store.index_dir), SCORER_VERSION, GRID]
     kept = asked.output / RUNS_FOLDER / sha256_json(made_of)
     if not kept.is_dir():

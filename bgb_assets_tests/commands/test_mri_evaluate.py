@@ -66,6 +66,12 @@ def test_controls_are_evaluated_apart(root, tmp_path):
     assert summary["over_runs"]["lesion_dice"]["runs"][0]["n"] == SCANS // 3
 
 
+def test_a_control_is_never_taken_for_a_run(root, tmp_path):
+    (control,) = trained(small_chain(root), folds=1, restarts=1, shuffled_labels=True)
+    with pytest.raises(UsageError, match="is a control, and --shuffled-labels says otherwise"):
+        evaluated(small_chain(root), Asked("meshnet-5", tmp_path, models=(root / control.directory,)))
+
+
 def test_variants_are_compared_by_scan(root, tmp_path):
     evaluated(small_chain(root), Asked("meshnet-5", tmp_path / "first"))
     faster = dataclasses.replace(quick(learning_rate=2e-3), variant="faster")

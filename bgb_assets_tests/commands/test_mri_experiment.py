@@ -1,16 +1,22 @@
 """An experiment over scans from an inbox: pinned, trained once, never taken for another."""
 
 import dataclasses
+import json
+import signal
 from contextlib import nullcontext
 
 import pytest
 
 from bgb_assets.commands import mri_experiment
 from bgb_assets.commands.models import newest_model
+from bgb_assets.commands.mri_experiment import prepared
 from bgb_assets.commands.mri_splits import pin
+from bgb_assets.engine.experiment import conduct
 from bgb_assets.engine.fan_in import FanInRun
 from bgb_assets.runtime import monitoring
 from bgb_assets.runtime.errors import UsageError
+from bgb_assets.storage.heads import heads_of
+from bgb_assets.training import callbacks
 from bgb_assets_tests.driving import calls_through_tokens
 from bgb_assets_tests.modalities.mri.growing_lesions import write_upload
 from bgb_assets_tests.modalities.mri.trained_runs import SCANS, ingested, quick, small_chain, trained
@@ -48,6 +54,31 @@ def test_another_split_is_another_run(root):
     calls(small_chain(root), 1, 1)
     pin(small_chain(root), "second")
     assert calls(small_chain(root), 1, 1)[1] == 1
+
+
+def test_a_run_that_the_limit_stops_goes_on_bit_for_bit(root, tmp_path, monkeypatch):
+    longer = quick(epochs=4)
+    (unbroken,) = trained(small_chain(ingested(tmp_path / "unbroken"), longer=longer), 1, 1)
+    written, write = [], callbacks.write_checkpoint
+
+    def write_until_the_alarm(*given):
+        write(*given)
+        written.append(given[1])
+        if len(written) == 2:
+            signal.raise_signal(signal.SIGALRM)
+
+    monkeypatch.setattr(callbacks, "write_checkpoint", write_until_the_alarm)
+    chain = small_chain(root, longer=longer)
+    runs = prepared(chain, "meshnet-5", 2, 1)
+    states = [run.state for run in conduct(chain, "meshnet-5", runs, limit_s=3600.0)]
+    assert states == ["stopped", "trained"], "an alarm before its time: the second run still had its hour"
+    assert not heads_of(chain.store.layout, "mri").get("model/meshnet-5@fold-0_restart-0")
+    (resumed,) = trained(small_chain(root, longer=longer), 1, 1)
+    assert (resumed.state, resumed.identity) == ("trained", unbroken.identity)
+    whole, gone_on = tmp_path / "unbroken" / unbroken.directory, root / resumed.directory
+    assert json.loads((gone_on / "record.json").read_bytes())["observed"]["resumed_from_step"] == written[1]
+    for name in ("model.safetensors", "config.json", "metrics.json"):
+        assert (gone_on / name).read_bytes() == (whole / name).read_bytes(), name
 
 
 def test_the_verb_trains_and_tells(root, monkeypatch):

@@ -66,6 +66,11 @@ class RunModel:
         """The fold that the run never saw; -1 where it saw all."""
         return int(self.params["outer_fold"])
 
+    @property
+    def is_control(self) -> bool:
+        """Whether masks changed places among the scans that it was trained on."""
+        return bool(self.params["shuffled_labels"])
+
 
 def load_run(directory: Path, store: ShardStore, variant: str | None = None) -> RunModel:
     """Read a model directory that is to be tested on the scans of an index.
