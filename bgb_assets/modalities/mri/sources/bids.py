@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from bgb_assets.modalities.mri.pairing.names import is_nifti, parse_name
@@ -128,8 +128,7 @@ def copy_hashed(origin: Path, target: Path) -> str:
 
 def _is_read(path: str) -> bool:
     """Say whether a plan needs to know of a file."""
-    name = PurePosixPath(path).name
-    return is_nifti(name) or path == PARTICIPANTS_FILE or (name.endswith(".json") and parse_name(path).is_mask)
+    return is_nifti(path) or path == PARTICIPANTS_FILE or (path.endswith("mask.json") and parse_name(path).is_mask)
 
 
 def _with_own_bytes_first(visit: Visit) -> Visit:

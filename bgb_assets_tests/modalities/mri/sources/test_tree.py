@@ -68,6 +68,17 @@ def test_nothing_outside_the_root_is_opened(root: Path, tmp_path: Path) -> None:
         assert error.value.code == "unsafe_path"
 
 
+def test_a_way_out_over_two_links_is_found_when_it_is_opened(root: Path, tmp_path: Path) -> None:
+    outside = put(tmp_path / "secret.nii.gz", image_of(2))
+    (root / "inside.nii.gz").symlink_to(outside)
+    for target in ("../../inside.nii.gz", str(root / "inside.nii.gz")):
+        (root / SCAN).unlink()
+        (root / SCAN).symlink_to(target)
+        assert not seen(root)[SCAN].leaves
+        with pytest.raises(BadScan, match="unsafe_path"):
+            open_below(root, SCAN)
+
+
 def test_hidden_and_unfinished_files_and_linked_folders_are_passed_over(root: Path, tmp_path: Path) -> None:
     for name in (".git/x.nii.gz", "sub-A/.x.nii.gz", "sub-A/x.nii.gz.part"):
         put(root / name, b"1")
