@@ -26,8 +26,8 @@ from bgb_assets.modalities.mri.learning.meshnet import Block, MeshNet, wide
 LAYOUT = torch.channels_last_3d
 """Of weights, and so of features: convolutions then need no copies in a layout of their own, which took more memory
 than the features and half of the time."""
-SLICES = 16
-"""In a slab, unless told: few enough that a slab's features stay small beside what the layers hold."""
+SLICES = 32
+"""In a slab, unless told: the fewer, the less memory, and the more of the time goes into slices at the slabs' seams."""
 
 
 class Layer(NamedTuple):
