@@ -24,7 +24,7 @@ from bgb_assets.storage.atomic import temporary_directory
 from bgb_assets.storage.digests import sha256_file, sha256_json
 
 if TYPE_CHECKING:
-    from bgb_assets.loading.mapped import ShardStore
+    from bgb_assets.modalities.mri.experiment.scoring import Index
     from bgb_assets.modalities.mri.measures.per_scan import ScoredScan
 
 RUNS_FOLDER = "runs"
@@ -88,8 +88,7 @@ def evaluated(chain: Chain, asked: Asked) -> tuple[dict[str, Any], list[str]]:
     Raises:
         UsageError: There is no run to score, or one does not fit the scans here.
     """
-    from bgb_assets.loading.mapped import ShardStore
-    from bgb_assets.modalities.mri.experiment.scoring import GRID
+    from bgb_assets.modalities.mri.experiment.scoring import GRID, open_index
     from bgb_assets.modalities.mri.measures.aggregates import compare_variants, summarise, write_summary
     from bgb_assets.modalities.mri.measures.per_scan import make_evaluation, read_per_scan, write_per_scan
 
@@ -97,7 +96,7 @@ def evaluated(chain: Chain, asked: Asked) -> tuple[dict[str, Any], list[str]]:
     entries = corpus_entries(chain)
     if "tokens" not in entries:
         raise UsageError(f"{MODALITY}: there are no tokens yet; `bgb experiment {MODALITY}` makes them and trains")
-    store = ShardStore(chain.store.root, entries["tokens"])
+    store = open_index(chain.store.root, entries["tokens"])
     scans = [scan for directory in directories for scan in _scores(store, directory, asked)]
     name = f"{asked.variant} (shuffled labels)" if asked.shuffled_labels else asked.variant
     evaluation = make_evaluation(name, GRID, store.index.upstream["split"]["digest"], scans)
@@ -140,7 +139,7 @@ def _is_control(run: RunMade) -> bool:
     return bool(run.record.parts_of_identity["params"]["shuffled_labels"])
 
 
-def _scores(store: "ShardStore", directory: Path, asked: Asked) -> Iterator["ScoredScan"]:
+def _scores(store: "Index", directory: Path, asked: Asked) -> Iterator["ScoredScan"]:
     """Yield the scores of a run: those that are there, or measured now and kept."""
     from bgb_assets.modalities.mri.experiment.scoring import GRID, load_run, score_run
     from bgb_assets.modalities.mri.measures.per_scan import (
@@ -150,9 +149,8 @@ def _scores(store: "ShardStore", directory: Path, asked: Asked) -> Iterator["Sco
         write_per_scan,
     )
     from bgb_assets.modalities.mri.measures.scan import SCORER_VERSION
-    from bgb_assets.training.fit import resolve_device
 
-    run = load_run(directory, store, asked.variant)
+    run = load_run(directory, store, asked.variant, "auto")
     if run.is_control != asked.shuffled_labels:
         raise UsageError(
             f"{directory}: is {'a control' if run.is_control else 'no control'}, and --shuffled-labels says otherwise; "
@@ -161,7 +159,6 @@ def _scores(store: "ShardStore", directory: Path, asked: Asked) -> Iterator["Sco
     made_of = [_digest_of_files(directory), _digest_of_files(store.index_dir), SCORER_VERSION, GRID]
     kept = asked.output / RUNS_FOLDER / sha256_json(made_of)
     if not kept.is_dir():
-        run.network.to(resolve_device("auto"))
         split = store.index.upstream["split"]["digest"]
         scored = make_evaluation(asked.variant, GRID, split, score_run(store, run, asked.max_bytes))
         with temporary_directory(kept.parent) as made:

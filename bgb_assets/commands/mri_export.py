@@ -46,16 +46,14 @@ def export(
         raise UsageError(f"{MODALITY}: there are no scans to judge a model on; `bgb materialize {MODALITY}` first")
     directory = model or newest_model(MODALITY, variant)
     # Only now: it takes seconds to import.
-    from bgb_assets.loading.mapped import ShardStore
-    from bgb_assets.modalities.mri.experiment.scoring import load_run
+    from bgb_assets.modalities.mri.experiment.scoring import load_run, open_index
     from bgb_assets.modalities.mri.export.exporting import export_run
-    from bgb_assets.training.model_directory import WEIGHTS_FILE
 
-    store = ShardStore(root, entries["tokens"])
+    store = open_index(root, entries["tokens"])
     told = export_run(
         store,
         load_run(directory, store),
-        directory / WEIGHTS_FILE,
+        directory,
         output,
         forms=[name.strip() for name in forms.split(",") if name.strip()],
         calibration=calibration,

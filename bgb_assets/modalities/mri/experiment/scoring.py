@@ -7,7 +7,7 @@ judged in little memory (`learning.engines`), scans that no store knows.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -25,8 +25,10 @@ from bgb_assets.modalities.mri.measures.overlap import Mask
 from bgb_assets.modalities.mri.measures.per_scan import ScoredScan
 from bgb_assets.modalities.mri.measures.scan import ScanFigures, measure_scan
 from bgb_assets.runtime.errors import UsageError
+from bgb_assets.training.fit import resolve_device
 
 GRID = "conformed"
+Index: TypeAlias = ShardStore
 _UPSTREAM = {
     "grid": "the volumes it was trained on",
     "split": "the folds it was trained by",
@@ -54,7 +56,7 @@ class RunModel:
     """A trained run, checked against the index that it is to be tested on.
 
     Attributes:
-        network: In eval mode, on the CPU.
+        network: In eval mode.
         params: Of the run, as its config holds them.
     """
 
@@ -72,8 +74,19 @@ class RunModel:
         return bool(self.params["shuffled_labels"])
 
 
-def load_run(directory: Path, store: ShardStore, variant: str | None = None) -> RunModel:
+def open_index(root: Path, directory: Path) -> Index:
+    """Return the scans that an entry of stage tokens lists; no array is opened."""
+    return ShardStore(root, directory)
+
+
+def load_run(directory: Path, store: ShardStore, variant: str | None = None, device: str = "cpu") -> RunModel:
     """Read a model directory that is to be tested on the scans of an index.
+
+    Args:
+        directory: Of the model.
+        store: The index.
+        variant: The one that is expected; any if None.
+        device: Where the network is to lie: "auto", "cpu", "cuda".
 
     Raises:
         TrainingError: The directory holds no model, or a damaged one.
@@ -89,7 +102,7 @@ def load_run(directory: Path, store: ShardStore, variant: str | None = None) -> 
                 f"{directory}: {meant} are {name} {upstream.get(name)!r}, the scans here have "
                 f"{store.index.upstream.get(name)!r}; train on these scans first"
             )
-    return RunModel(cast("MeshNet", loaded.model), params)
+    return RunModel(cast("MeshNet", loaded.model.to(resolve_device(device))), params)
 
 
 def rows_tested(store: ShardStore, outer_fold: int) -> list[int]:

@@ -26,6 +26,7 @@ from bgb_assets.modalities.mri.export.graphs import (
 from bgb_assets.modalities.mri.export.judging import DICE_LOSS_LIMIT, judge
 from bgb_assets.runtime.errors import UsageError
 from bgb_assets.storage.digests import canonical_json, sha256_bytes, sha256_file
+from bgb_assets.training.model_directory import WEIGHTS_FILE
 
 EXPORT_FILE = "export.json"
 FORMS = tuple(DICE_LOSS_LIMIT)
@@ -36,7 +37,7 @@ _FORMAT = 1
 def export_run(
     store: ShardStore,
     run: RunModel,
-    weights: Path,
+    directory: Path,
     out: Path,
     *,
     forms: Sequence[str] = FORMS,
@@ -51,7 +52,7 @@ def export_run(
     Args:
         store: The index of the scans.
         run: On the CPU.
-        weights: The file that its weights come from.
+        directory: The run's model directory.
         out: Folder to write to.
         forms: Of `FORMS`; float32 is always made, the others come from it.
         calibration: How many scans of its training set the int8 form is calibrated on.
@@ -82,7 +83,7 @@ def export_run(
         "output": {"name": OUTPUT, "type": "float32", "shape": [1, run.network.shape.classes, *AXES]},
         "model": {
             **{name: run.params[name] for name in ("variant", "outer_fold", "restart", "seed", "shuffled_labels")},
-            "weights": sha256_file(weights),
+            "weights": sha256_file(directory / WEIGHTS_FILE),
         },
         "upstream": store.index.upstream,
         "calibration": {"scans": _uploads(store, calibrating) if "int8" in files else []},

@@ -23,16 +23,17 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "model.safetensors"
-    path.write_bytes(b"weights")
+def directory(tmp_path_factory):
+    """A model directory, as far as its weights' bytes are asked for."""
+    path = tmp_path_factory.mktemp("model")
+    (path / "model.safetensors").write_bytes(b"weights")
     return path
 
 
 @pytest.fixture(scope="module")
-def exported(trained, weights, tmp_path_factory):
+def exported(trained, directory, tmp_path_factory):
     out = tmp_path_factory.mktemp("exported") / "onnx"
-    return out, export_run(*trained, weights, out, calibration=3)
+    return out, export_run(*trained, directory, out, calibration=3)
 
 
 def held_out(trained):
@@ -40,10 +41,10 @@ def held_out(trained):
     return scans_of(store, rows_tested(store, run.outer_fold))
 
 
-def test_every_form_says_what_it_is_worth_on_scans_that_the_model_never_saw(trained, weights, exported):
+def test_every_form_says_what_it_is_worth_on_scans_that_the_model_never_saw(trained, directory, exported):
     out, told = exported
     assert told == json.loads((out / EXPORT_FILE).read_bytes())
-    assert told["model"]["weights"] == sha256_file(weights)
+    assert told["model"]["weights"] == sha256_file(directory / "model.safetensors")
     assert set(told["test"]["scans"]) == {f"sub-M{row:04d}_ses-1" for row, fold in enumerate(FOLDS) if fold == 0}
     assert told["test"]["torch_lesion_dice"] > 0.7, "it was trained, so that there is something to lose"
     assert told["forms"].keys() == set(FORMS)
@@ -113,7 +114,7 @@ def test_a_logit_that_is_no_number_is_refused_even_where_no_lesion_is_lost(train
     assert not verdicts["float32"].accepted
 
 
-def test_what_cannot_be_run_or_judged_is_said(trained, weights, tmp_path):
+def test_what_cannot_be_run_or_judged_is_said(trained, directory, tmp_path):
     store, run = trained
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
     with pytest.raises(UsageError, match=r"broken\.onnx: onnxruntime cannot run it"):
@@ -121,7 +122,7 @@ def test_what_cannot_be_run_or_judged_is_said(trained, weights, tmp_path):
     with pytest.raises(UsageError, match="there is no scan to judge a file on"):
         judge(run.network, {}, [])
     with pytest.raises(UsageError, match=r"expected forms among float32, float16, int8.*got int4"):
-        export_run(store, run, weights, tmp_path, forms=["int4"])
+        export_run(store, run, directory, tmp_path, forms=["int4"])
     everything = type(run)(run.network, {**run.params, "outer_fold": -1})
     with pytest.raises(UsageError, match="outer fold -1 tests no scan here"):
-        export_run(store, everything, weights, tmp_path)
+        export_run(store, everything, directory, tmp_path)
