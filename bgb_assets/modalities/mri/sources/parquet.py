@@ -107,7 +107,7 @@ class ParquetRows:
             n_rows += found.n_rows
             unseen += found.unseen
         n_bytes = sum(file.n_bytes or 0 for file in tables)
-        return Survey(tuple(sorted(visits, key=lambda visit: visit.name)), n_rows, n_bytes, unseen)
+        return Survey(tuple(sorted(visits, key=lambda visit: visit.name)), n_rows, n_bytes, unseen, "rows")
 
     def _expect(self, offers: Iterable[Offer]) -> None:
         rows: dict[str, list[int]] = {}

@@ -187,7 +187,8 @@ def _told(survey: Survey, chosen: list[Visit], left_out: Counter[str]) -> dict[s
     return {
         "visits": len(survey.visits) + survey.unseen,
         "subjects": len({visit.subject for visit in survey.visits}),
-        "images": survey.n_images,
+        "unseen": survey.unseen,
+        "items": {survey.items: survey.n_items},
         "bytes_of_all": survey.n_bytes,
         "masks": len(masks),
         "pair_methods": dict(Counter(visit.method for visit in masks if visit.method != "none")),
@@ -195,7 +196,6 @@ def _told(survey: Survey, chosen: list[Visit], left_out: Counter[str]) -> dict[s
         "acquisitions": dict(Counter(acquisition_of(visit.acquisition_label) or "none" for visit in chosen)),
         "left_out": dict(left_out),
         "bytes": {name: sum(file.n_bytes or 0 for role, file in roles if role == name) for name in ("image", "mask")},
-        "bytes_unknown": any(file.n_bytes is None for _, file in roles),
         "not_here": sum(not file.is_here for _, file in roles),
     }
 

@@ -5,7 +5,7 @@ lines for people. Does not belong here: what a plan is (`plan`), sources. Next i
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bgb_assets.modalities.mri.sources.plan import (
     changed_roles,
     files_of,
     make_plan,
+    place_of,
     plan_path,
     read_plan,
     write_plan,
@@ -69,24 +70,22 @@ def described(plan: Plan, held: Mapping[str, str]) -> list[str]:
     told = plan.told
     to_fetch = {path: changed_roles(offer, held.get(path)) for path, offer in plan.selected.items()}
     to_fetch = {path: roles for path, roles in to_fetch.items() if roles}
-    n_bytes = {path: _bytes(plan.selected[path], roles) for path, roles in to_fetch.items()}
     n_files = sum(role != "sidecar" for roles in to_fetch.values() for role in roles)
-    some = "at least " if told["bytes_unknown"] else ""
+    everything = {path: list(files_of(offer)) for path, offer in plan.selected.items()}
     paired, kinds, left = (told[name] for name in ("pair_methods", "acquisitions", "left_out"))
     lines = [
-        f"{told['visits']} visits of {told['subjects']} subjects, {told['masks']} with a mask{_counts('by', paired)}; "
-        f"{told['images']} images, {told['bytes_of_all']} bytes",
-        f"{told['selected']} selected{_counts('of', kinds)}, {some}{sum(told['bytes'].values())} bytes"
-        f"{_counts('left out:', left)}",
+        f"{told['visits']} visits of {'at least ' if told['unseen'] else ''}{told['subjects']} subjects, "
+        f"{told['masks']} with a mask{_counts('by', paired)}; {_listed(told['items'])}, {told['bytes_of_all']} bytes",
+        f"{told['selected']} selected{_counts('of', kinds)}, {_size(plan, everything)}{_counts('left out:', left)}",
         f"{told['selected'] - len(to_fetch)} are here; to fetch: {len(to_fetch)} scans, {n_files} images and masks, "
-        f"{some}{sum(n_bytes.values())} bytes",
+        f"{_size(plan, to_fetch)}",
     ]
     if told["not_here"]:
         lines.append(
             f"{told['not_here']} files have no bytes here; `git annex get` brings those of an annexed data set"
         )
     lines += [
-        f"{path}: {' and '.join(roles)} changed, {n_bytes[path]} bytes"
+        f"{path}: {' and '.join(roles)} changed, {_size(plan, {path: roles})}"
         for path, roles in to_fetch.items()
         if path in held
     ]
@@ -123,14 +122,25 @@ def _shown(file: Mapping[str, Any] | None) -> str:
     return f"{file['n_bytes']} bytes, {file['sha256'] or file['version']}"
 
 
-def _bytes(offer: Offer, roles: list[str]) -> int:
-    files = files_of(offer)
-    return sum(files[role]["n_bytes"] or 0 for role in roles if role != "sidecar")
+def _size(plan: Plan, roles: Mapping[str, Sequence[str]]) -> str:
+    """Return how much some files are, sidecars apart; of rows it is known of their row groups only."""
+    offers = {path: plan.selected[path] for path in roles}
+    places = [place for offer in offers.values() if (place := place_of(offer))]
+    if places:
+        groups = {(place["file"], place["row_group"]): place["group_bytes"] for place in places}
+        return f"at most the {sum(groups.values())} bytes of {len(groups)} row groups"
+    sizes = [
+        files_of(offer)[role]["n_bytes"] for path, offer in offers.items() for role in roles[path] if role != "sidecar"
+    ]
+    return f"{'at least ' if None in sizes else ''}{sum(size or 0 for size in sizes)} bytes"
 
 
 def _counts(word: str, counts: Mapping[str, int]) -> str:
-    listed = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
-    return f" ({word} {listed})" if listed else ""
+    return f" ({word} {_listed(counts)})" if counts else ""
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
 
 
 def _require_expected(plan: Plan, expect: int | None, kept: Plan | None) -> None:

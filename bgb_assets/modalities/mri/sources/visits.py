@@ -77,15 +77,17 @@ class Survey:
 
     Attributes:
         visits: In the order of their names.
-        n_images: Of any kind, masks too; rows where there is nothing else to count.
+        n_items: Images of any kind, masks too; or rows.
         n_bytes: Of those images, or of the files that the rows lie in.
         unseen: Visits without a lesion that were passed over unread.
+        items: What is counted, for people.
     """
 
     visits: tuple[Visit, ...]
-    n_images: int
+    n_items: int
     n_bytes: int
     unseen: int = 0
+    items: str = "images"
 
 
 def survey_names(files: Iterable[SourceFile], modality: str, sidecar_of: Callable[[str], bytes | None]) -> Survey:

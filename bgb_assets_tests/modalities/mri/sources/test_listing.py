@@ -37,7 +37,7 @@ def test_the_plan_of_the_whole_data_set(tmp_path: Path, caplog) -> None:
     assert told["acquisitions"] == {"space_2x": 115, "space_no_accel": 108}
     assert told["left_out"] == {"turbo_spin_echo": 5, "no mask": 674}
     assert told["bytes"] == {"image": IMAGE_BYTES, "mask": MASK_BYTES}
-    assert (told["images"], told["bytes_of_all"]) == (5164, ALL_BYTES)
+    assert (told["items"], told["bytes_of_all"]) == ({"images": 5164}, ALL_BYTES)
     assert "223 selected (of 115 space_2x, 108 space_no_accel), 902883522 bytes" in lines_of(caplog)
 
 

@@ -2,6 +2,7 @@ import gzip
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from bgb_assets_tests.modalities.mri.sources.source_case import (
     file_of,
     image_of,
     image_path,
+    lines_of,
     mask_of,
     mask_path,
     names_of,
@@ -131,6 +133,19 @@ def test_many_shards_and_groups_and_the_filter(tmp_path: Path) -> None:
         assert sorted(got.values()) == sorted([image_of(n), mask_of(n)])
     assert len(planned(opened(data, include_tse="true"), tmp_path / "work")) == 4
     assert len(planned(opened(data / "train-0.parquet"), tmp_path / "work")) == 1
+
+
+def test_what_was_passed_over_is_told_as_such(tmp_path: Path, caplog) -> None:
+    caplog.set_level("INFO")
+    rows = [row_of("A", "1", 1), row_of("B", "1", 2, lesion=None)]
+    path = write_rows(tmp_path / "data" / "a.parquet", rows)
+    planned(opened(tmp_path / "data"), tmp_path / "work")
+    told = lines_of(caplog)
+    assert f"2 visits of at least 1 subjects, 1 with a mask (by 1 row); 2 rows, {path.stat().st_size} bytes" in told
+    n_bytes = int(
+        re.search(r"1 selected \(of 1 space_2x\), at most the (\d+) bytes of 1 row groups \(left out", told)[1]
+    )
+    assert len(image_of(1)) + len(mask_of(1)) < n_bytes < path.stat().st_size
 
 
 def test_the_same_plan_again_opens_no_table(tmp_path: Path) -> None:

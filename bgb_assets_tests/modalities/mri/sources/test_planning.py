@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,13 @@ def test_what_is_to_be_fetched_is_told_in_files_and_bytes(looks: Looks, caplog) 
     assert "bids.sub-B: mask: 7 bytes, 1 -> 7 bytes, 2" in told
     assert "1 are here; to fetch: 1 scans, 1 images and masks, 7 bytes" in told
     assert "bids.sub-B: mask changed, 7 bytes" in told
+
+
+def test_sizes_that_are_not_known_are_a_lower_bound(looks: Looks, caplog) -> None:
+    visit = survey(A="1").visits[0]
+    unknown = replace(visit, files={**visit.files, "image": SourceFile("A.nii", None, "MD5E--1")})
+    looks.plan(Survey((unknown,), 2, 7))
+    assert "1 selected (of 1 none), at least 7 bytes" in lines_of(caplog)
 
 
 def test_the_field_that_differs_is_told(looks: Looks, caplog) -> None:
