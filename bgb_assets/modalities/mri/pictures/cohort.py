@@ -17,6 +17,7 @@ from bgb_assets.modalities.mri.pictures.drawing import (
     bin_name,
     figure_of,
     legend_above,
+    millilitres,
     whole_numbers,
 )
 from bgb_assets.storage.manifest import read_rows
@@ -51,19 +52,23 @@ def left_out_page(manifest: Path) -> Any | None:
         return None
     named = sorted(rows, key=lambda row: (str(row["reason"]), row["row_id"]))[:MAX_NAMED]
     counts = Counter((str(row["reason"]), row["status"]) for row in rows)
-    cells = [[f"{count:,} scans", reason, status] for (reason, status), count in sorted(counts.items())]
+    cells = [[f"{count:,} in all", reason, status] for (reason, status), count in sorted(counts.items())]
     cells += [[row["row_id"], str(row["reason"]), row["status"]] for row in named]
-    figure, (axes,) = figure_of(0.75 + 0.22 * (len(cells) + 1))
-    axes.set_axis_off()
-    table = axes.table(
-        cells, colLabels=["scan", "why", "status"], loc="upper left", cellLoc="left", colLoc="left", edges="horizontal",
-        colWidths=[0.5, 0.3, 0.2], bbox=(0.0, 0.0, 1.0, 1.0),
-    )  # fmt: skip
-    table.auto_set_font_size(False)
-    table.set_fontsize(8)
+    figure, (axes,) = figure_of(0.4 + 0.2 * (len(cells) + 1))
+    _table(axes, [["scan", "why", "status"], *cells])
     left = f", {len(named)} of them named" if len(named) < len(rows) else ""
     figure.suptitle(f"{len(rows):,} scans do not train{left}", fontsize=11)
     return figure
+
+
+def _table(axes: Any, rows: Sequence[Sequence[str]]) -> None:
+    """Write rows as lines of text, the first as their heading: a table of matplotlib's is drawn in one theme only."""
+    axes.set_axis_off()
+    axes.set(xlim=(0.0, 1.0), ylim=(len(rows), 0.0))
+    for number, row in enumerate(rows):
+        for place, text in zip((0.01, 0.5, 0.8), row, strict=True):
+            axes.text(place, number + 0.5, text, fontsize=8, va="center", weight="normal" if number else "bold")
+        axes.axhline(number + 1, color=MUTED_COLOR, linewidth=0.4)
 
 
 def _volumes(axes: Any, rows: Sequence[Row]) -> None:
@@ -80,7 +85,7 @@ def _volumes(axes: Any, rows: Sequence[Row]) -> None:
         )  # fmt: skip
     axes.set_xticks(range(len(bins)), [bin_name(number) for number in bins], fontsize=8)
     axes.set_xlim(-0.6, len(bins) - 0.4)
-    axes.set_yscale("symlog", linthresh=1.0)
+    millilitres(axes, "y")
     axes.set_ylim(0.0, None)
     axes.set_ylabel("lesion volume, ml", fontsize=9)
     axes.grid(axis="y", color=MUTED_COLOR, alpha=0.25, linewidth=0.6)

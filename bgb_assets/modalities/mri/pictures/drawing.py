@@ -35,6 +35,16 @@ def bin_color(number: int | None) -> str:
     return MUTED_COLOR if number is None else BIN_COLORS[min(number, len(BIN_COLORS) - 1)]
 
 
+def millilitres(axes: Any, which: str) -> None:
+    """Let an axis, `x` or `y`, show volumes: even below 1 ml, powers of ten above."""
+    from matplotlib.ticker import NullLocator, StrMethodFormatter
+
+    getattr(axes, f"set_{which}scale")("symlog", linthresh=1.0, linscale=0.4)
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
 def whole_numbers(axis: Any) -> None:
     """Let an axis count."""
     from matplotlib.ticker import MaxNLocator

@@ -17,6 +17,7 @@ from bgb_assets.modalities.mri.pictures.drawing import (
     SERIES_COLORS,
     figure_of,
     legend_above,
+    millilitres,
     whole_numbers,
 )
 from bgb_assets.modalities.mri.pictures.head import Head
@@ -78,7 +79,7 @@ def _dice_by_volume(axes: Any, evaluation: Evaluation, voxel_mm3: float) -> None
             [volumes_ml[one.upload] for one in own], [one.value for one in own], s=13, linewidth=0, alpha=0.8,
             color=SERIES_COLORS[number % len(SERIES_COLORS)], label=name,
         )  # fmt: skip
-    axes.set_xscale("symlog", linthresh=1.0)
+    millilitres(axes, "x")
     axes.set(xlabel="true lesion volume, ml", ylabel="lesion Dice", ylim=(-0.03, 1.03), xlim=(0.0, None))
     axes.grid(color=MUTED_COLOR, alpha=0.25, linewidth=0.6)
     legend_above(axes, columns=3)
