@@ -78,6 +78,9 @@ def write_float16(source: Path, path: Path) -> None:
 def write_int8(source: Path, path: Path, images: Iterator[NDArray[np.float32]]) -> None:
     """Write a float32 file quantised to int8 (static, QDQ, weights by channel).
 
+    Smaller on disk, not in memory: onnxruntime unfolds an int8 convolution whole, and took ten float32 feature tensors
+    where the float32 file takes little more than two (meshnet-26, 80 voxels along each axis, onnxruntime 1.31).
+
     Args:
         source: The float32 file.
         path: The file to write.
