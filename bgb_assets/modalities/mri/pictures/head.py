@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bgb_assets.modalities.mri.cache import PART_FILE
 from bgb_assets.modalities.mri.conform.grid import Affine, canonical_order
 from bgb_assets.modalities.mri.conform.opened import Opened, open_role
-from bgb_assets.modalities.mri.conform.resample import Floats, lesion_box
+from bgb_assets.modalities.mri.conform.resample import Box, Floats, lesion_box
 from bgb_assets.modalities.mri.conform.stored import (
     IMAGE_FILE,
     MASK_FILE,
@@ -74,18 +74,23 @@ class Head:
         return low, high if high > low else low + 1.0
 
     @cached_property
-    def box(self) -> tuple[slice, slice, slice]:
-        """The box of the head and its lesion, with a margin."""
+    def extent(self) -> Box:
+        """The smallest box of the head and its lesion; the whole volume where nothing stands out."""
         low, high = self.window
         inside = self.image > low + _INSIDE_SHARE * (high - low)
-        inside = inside if self.lesion is None else inside | self.lesion
-        found = lesion_box(inside)
+        found = lesion_box(inside if self.lesion is None else inside | self.lesion)
+        x, y, z = (part if part.stop else slice(0, size) for part, size in zip(found, self.image.shape, strict=True))
+        return x, y, z
+
+    @cached_property
+    def box(self) -> Box:
+        """What is drawn: the extent with a margin."""
         margins = [int(np.ceil(_MARGIN_MM / size)) for size in self.spacing_mm]
-        parts = [
-            slice(max(0, part.start - margin), min(size, part.stop + margin)) if part.stop else slice(0, size)
-            for part, margin, size in zip(found, margins, self.image.shape, strict=True)
-        ]
-        return parts[0], parts[1], parts[2]
+        x, y, z = (
+            slice(max(0, part.start - margin), min(size, part.stop + margin))
+            for part, margin, size in zip(self.extent, margins, self.image.shape, strict=True)
+        )
+        return x, y, z
 
     @property
     def centre_mm(self) -> NDArray[np.float64]:

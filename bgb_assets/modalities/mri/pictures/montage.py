@@ -23,12 +23,16 @@ _TITLE_INCHES, _FOOT_INCHES = 0.32, 0.26
 
 
 def axial_slices(head: Head, count: int = SLICES) -> list[int]:
-    """Return the slices to draw: evenly spaced through the lesion, else through the head; both ends are among them.
+    """Return the slices to draw, evenly spaced.
 
-    A lesion of fewer slices is drawn with those around it.
+    Through a lesion from its first slice to its last; one of fewer slices is drawn with those around it. Through a head
+    without a lesion, leaving out its ends, where little is to be seen.
     """
-    part = head.box[_AXIAL] if head.lesion is None else lesion_box(head.lesion)[_AXIAL]
+    part = head.extent[_AXIAL] if head.lesion is None else lesion_box(head.lesion)[_AXIAL]
     first, last, top = part.start, part.stop - 1, head.image.shape[_AXIAL] - 1
+    if head.lesion is None:
+        step = (last - first) // (count + 1)
+        first, last = first + step, last - step
     if last - first + 1 < count:
         first = max(0, min((first + last + 1 - count) // 2 + 1, top + 1 - count))
         last = min(top, first + count - 1)

@@ -82,7 +82,7 @@ def test_a_mask_without_a_scan_has_no_head(tmp_path):
 
 def test_a_flat_image_is_drawn_whole():
     flat = Head(np.ones((4, 5, 6), np.float32), np.eye(4))
-    assert flat.box == (slice(0, 4), slice(0, 5), slice(0, 6))
+    assert flat.box == flat.extent == (slice(0, 4), slice(0, 5), slice(0, 6))
     assert flat.window == (1.0, 2.0)
     assert flat.lesion is None
     np.testing.assert_array_equal(flat.centre_mm, (1.5, 2.0, 2.5))

@@ -38,7 +38,8 @@ def test_a_small_lesion_is_drawn_with_its_surroundings(lesion):
 def test_without_a_lesion_slices_run_through_the_head():
     head = head_of(None)
     chosen = axial_slices(head)
-    assert (chosen[0], chosen[-1]) == (head.box[2].start, head.box[2].stop - 1)
+    assert head.extent[2] == slice(5, 55)
+    assert (len(chosen), chosen[0], chosen[-1]) == (12, 5 + 3, 54 - 3)
 
 
 def test_a_flat_stack_is_drawn_whole():
