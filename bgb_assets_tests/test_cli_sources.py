@@ -100,7 +100,7 @@ def test_options_reach_the_source_and_the_command_line_wins(songs: Shelf, root: 
         (["--pages", "3", "shelf:x"], "no option '--pages'"),
         (["shelf:x", "--in-place"], "--in-place is about folders, not about shelf:x"),
         (["shelf:x", "--confirm-deletions"], "--confirm-deletions is about folders"),
-        (["shelf:x", "--pages"], "--pages needs a value"),
+        (["shelf:x", "--pages"], "no option 'pages'"),
     ],
 )
 def test_wrong_use_is_named(arguments: list[str], message: str) -> None:
@@ -163,10 +163,11 @@ def test_remove_and_cache_verbs_know_fetched_bytes(songs: Shelf, root: Path) -> 
 
 
 def test_options_are_read_in_both_forms() -> None:
-    words = ["--max-maps", "10", "--tags=a,b", "--min-score", "-1"]
-    assert options_of(words) == {"max_maps": "10", "tags": "a,b", "min_score": "-1"}
+    words = ["--max-maps", "10", "--full", "--tags=a,b", "--min-score", "-1", "--strict"]
+    switches = {"full": "true", "strict": "true"}
+    assert options_of(words) == {"max_maps": "10", "tags": "a,b", "min_score": "-1", **switches}
     assert options_of([]) == {}
-    for wrong in (["x"], ["--a"], ["--a", "--b", "1"], ["--a", "1", "--a", "2"], ["-a", "1"], ["--", "1"]):
+    for wrong in (["x"], ["--a", "--a"], ["--a", "1", "2"], ["--a", "1", "--a", "2"], ["-a", "1"], ["--", "1"]):
         with pytest.raises(UsageError):
             options_of(wrong)
 

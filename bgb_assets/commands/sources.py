@@ -14,6 +14,7 @@ from bgb_assets.engine.sources import SourceIngest
 from bgb_assets.modalities.registry import modality
 from bgb_assets.modalities.source_registry import configured_options, open_source, prefixes, split_source
 from bgb_assets.runtime.errors import SourceError, UsageError
+from bgb_assets.runtime.logs import heard
 
 _STATES = (
     ("new", "new"),
@@ -50,8 +51,10 @@ def source_named(name: str, text: str, *, is_path: bool) -> tuple[str, str] | No
 def options_of(words: Sequence[str]) -> dict[str, str]:
     """Return `{"max_maps": "10"}` for `--max-maps 10` and `--max-maps=10`.
 
+    An option without a value, such as `--full`, is `true`.
+
     Raises:
-        UsageError: A word is no option, an option has no value or stands there twice.
+        UsageError: A word is no option, or an option stands there twice.
     """
     options: dict[str, str] = {}
     for word, value in _pairs(words):
@@ -63,15 +66,15 @@ def options_of(words: Sequence[str]) -> dict[str, str]:
 
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    left = iter(words)
-    for word in left:
+    left = list(reversed(words))
+    while left:
+        word = left.pop()
         if not word.startswith("--") or word == "--":
             raise UsageError(f"unexpected {word!r}; a source's options are written --NAME VALUE, after the source")
         name, equals, value = word.partition("=")
-        given = value if equals else next(left, None)
-        if given is None or (not equals and given.startswith("--")):
-            raise UsageError(f"{name} needs a value: {name} VALUE")
-        yield name, given
+        if not equals:
+            value = "true" if not left or left[-1].startswith("--") else left.pop()
+        yield name, value
 
 
 def ingest_from(
@@ -92,7 +95,7 @@ def ingest_from(
     prefix, rest = source
     if limit is not None and limit < 0:
         raise UsageError(f"--limit must be 0 or more, got {limit}")
-    with opened_chain(name) as chain:
+    with opened_chain(name) as chain, heard("bgb_assets.modalities"):
         asked = {**configured_options(chain.settings, name, prefix), **options}
         work = SourceIngest(chain, prefix, open_source(name, prefix, rest, asked), workers=workers)
         if dry_run:

@@ -19,6 +19,7 @@ from bgb_assets.engine.wanted import facets_read, wanted
 from bgb_assets.modalities.contract import UPLOAD, Modality, PartPlan, Stage, StageResult, iterate_reads, matches
 from bgb_assets.runtime.errors import BadInput, BgbError, ContractError, StoreError, Unstable
 from bgb_assets.runtime.imports import resolve
+from bgb_assets.runtime.logs import heard
 from bgb_assets.runtime.monitoring import count
 from bgb_assets.storage.digests import as_plain, canonical_json
 from bgb_assets.storage.identity import IdentityParts
@@ -272,14 +273,15 @@ def archive_limits(modality: Modality) -> dict[str, Any]:
 
 
 def call(stage: Stage, function: str, arguments: tuple[Any, ...]) -> tuple[StageResult, float]:
-    """Call a stage function and count it; return its result and the seconds it took.
+    """Call a stage function and count it; return its result and the seconds it took. What it logs is heard.
 
     Raises:
         ContractError: It returns no `StageResult`, or publishes what it does not declare or what is no digest.
     """
     count(f"stage_calls.{stage.name}")
     started = time.perf_counter()
-    result = resolve(function)(*arguments)
+    with heard(function.partition(".")[0]):
+        result = resolve(function)(*arguments)
     seconds = time.perf_counter() - started
     if not isinstance(result, StageResult):
         raise ContractError(f"{function}: must return StageResult, got {type(result).__name__}")

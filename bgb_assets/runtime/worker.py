@@ -37,8 +37,6 @@ def main(connection_fd: int, lifeline_fd: int, log_level: int) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     logging.basicConfig(level=log_level, format="%(levelname)s %(name)s: %(message)s")
-    # What a stage says of its run is for the user, whatever level the libraries are heard at.
-    logging.getLogger("bgb_assets").setLevel(min(log_level, logging.INFO))
     os.set_inheritable(connection_fd, False)
     connection: Connection[Any, Any] = Connection(connection_fd)
     try:

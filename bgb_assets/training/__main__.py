@@ -6,13 +6,13 @@ Belongs here: arguments and exit codes (0 ok, 1 failed, 2 usage). Does not belon
 
 import argparse
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import Any
 
 from bgb_assets.runtime.errors import BgbError, ContractError, UsageError
 from bgb_assets.runtime.imports import resolve
+from bgb_assets.runtime.logs import heard
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        result = _train(options)
+        with heard("bgb_assets"):
+            result = _train(options)
     except UsageError as error:
         parser.error(str(error))
     except BgbError as error:
@@ -91,12 +92,5 @@ def _resolve(name: str) -> Any:
         raise UsageError(f"no model {name!r}: {error}") from error
 
 
-def _show_log() -> None:
-    """Write what a run says of its data, such as the class ratio it draws, to standard error."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("bgb_assets").setLevel(logging.INFO)
-
-
 if __name__ == "__main__":
-    _show_log()
     sys.exit(main())

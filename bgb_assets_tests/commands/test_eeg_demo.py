@@ -1,7 +1,9 @@
 """`bgb demo eeg` as a person types it, small: four patients of a minute, training that only shows that it runs."""
 
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,25 +23,46 @@ SMALL = ("demo", "eeg", "--patients", 4, "--minutes", 1)
 
 @dataclass(frozen=True)
 class Shown:
-    """A data root after the demo, and what it said."""
+    """A data root after the demo, what it said and what was logged."""
 
     root: Path
     said: Said
+    logged: list[str]
 
     @property
     def generated(self) -> Path:
         return self.root / "generated" / "eeg"
 
 
+@contextmanager
+def logged_by(name: str) -> Iterator[list[str]]:
+    """Collect what a logger says; pytest's own handlers are made anew for each test."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     with root_in_use(tmp_path_factory.mktemp("shown") / "data") as root:
         configure(root, TRAINING)
-        yield Shown(root, bgb(*SMALL))
+        with logged_by("bgb_assets") as lines:
+            said = bgb(*SMALL)
+        yield Shown(root, said, lines)
 
 
 def test_it_ends_with_a_model_scores_and_pictures(shown: Shown) -> None:
     assert (shown.said.code, shown.said.err) == (0, "")
+    assert shown.logged == [
+        "[DATASET] BalancedSeizureDataset: 2 windows from manifest",
+        "[DATASET] Using BalancedSeizureDataset known distribution",
+        "[DATASET] Seizure ratio: 100.0% (from manifest)",
+        "[DATASET] Using pos_weight: 1.00 (sqrt scaling)",
+    ]
     lines = shown.said.out.splitlines()
     model = Path(next(line for line in lines if line.startswith("model: ")).removeprefix("model: "))
     assert json.loads((model / "config.json").read_bytes())["variant"] == "sdpa-tiny"

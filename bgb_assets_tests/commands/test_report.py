@@ -98,18 +98,16 @@ def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "pictures_of_upload", lambda chain, key: ())
 
 
-def test_what_is_left_out_is_said(sampled_root, nothing_drawn, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(report, "SHOWN_UPLOADS", 1)
-    report.report("beatmap", None, tmp_path)
+def test_what_is_left_out_is_said(sampled_root, nothing_drawn, tmp_path, capsys):
+    report.report("beatmap", None, tmp_path, shown=1)
     notice = "1 of 2 songs; --all draws the other 1 too."
     assert notice in capsys.readouterr().out
     assert notice in (tmp_path / "index.html").read_text()
     assert headings(tmp_path / "index.html") == ["All songs", "song_0001"]
 
 
-def test_all_leaves_none_out(sampled_root, nothing_drawn, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(report, "SHOWN_UPLOADS", 0)
-    report.report("beatmap", None, tmp_path, everything=True)
+def test_all_leaves_none_out(sampled_root, nothing_drawn, tmp_path, capsys):
+    report.report("beatmap", None, tmp_path, everything=True, shown=0)
     assert "--all" not in capsys.readouterr().out
     assert headings(tmp_path / "index.html") == ["All songs", "song_0001", "song_0003"]
 

@@ -88,8 +88,6 @@ def talk(name: str) -> None:
     for piece in ("out", "put ", name, "\n"):
         sys.stdout.write(piece)
     logging.getLogger("stage").warning("record %s", name)
-    logging.getLogger("library").info("chatter of a library")
-    logging.getLogger("bgb_assets.stage").info("said %s", name)
     warnings.warn(f"warning {name}", stacklevel=1)
     os.write(1, f"native {name}\n".encode())
 
