@@ -256,7 +256,8 @@ class Modality:
         default_variant: The one to train when none is named.
         pictures: Import string of `pictures(stage, entries, root) -> Mapping[name, Figure]`, or None. `entries` maps
             stages to directories: those of one upload, or the corpus's manifest, tokens and model (with `logs`, its
-            TensorBoard files); what is not there is left out. Names are safe in file names, figures matplotlib's.
+            TensorBoard files), and `<stage>/<part>` to those of parts; what is not there is left out. Names are safe
+            in file names, figures matplotlib's.
         file_pictures: Import string of `file_pictures(path) -> Mapping[name, Figure]` for one file or folder that no
             store knows, or None.
         explain: Import string of `explain(stage, before: Path, after: Path, facets) -> list of sentences`: how two
