@@ -56,7 +56,7 @@ MODALITY_STORAGE = {
 }
 """What a modality may use of the storage: pure machinery, no store."""
 MODALITIES = [f"bgb_assets.modalities.{name}" for name in NAMES]
-CONTRACTS = {f"bgb_assets.modalities.{name}" for name in ("contract", "sources", "training_stage")}
+CONTRACTS = {f"bgb_assets.modalities.{name}" for name in ("contract", "sources", "one_upload", "training_stage")}
 HEAVY = (
     *("torch", "lightning", "librosa", "nibabel", "mne", "edfio"),
     *("dagster", "pyarrow", "pandas", "numba", "scipy"),

@@ -12,7 +12,7 @@ from typing import Any
 from bgb_assets.modalities.eeg import cache, features, notes, raw
 from bgb_assets.modalities.eeg.report import pictures
 from bgb_assets.modalities.eeg.signal.params import FeatureParams
-from bgb_assets.runtime.errors import UsageError
+from bgb_assets.modalities.one_upload import upload_around
 
 _STAGES = ("raw", "cache", "features", "notes")
 
@@ -28,27 +28,15 @@ def file_pictures(path: Path) -> Mapping[str, Any]:
         BadInput: The recording or its labels cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="bgb-eeg-") as space:
-        entries = _entries(_upload(path, Path(space) / "upload"), Path(space))
+        upload = upload_around(
+            path, raw.discover, Path(space) / "upload", "recording", "an EDF, BDF, BrainVision or EEGLAB file"
+        )
+        entries = _entries(upload, Path(space))
         return {
             f"{stage}-{name}": figure
             for stage in ("features", "notes")
             for name, figure in pictures(stage, entries, Path(space)).items()
         }
-
-
-def _upload(path: Path, upload: Path) -> Path:
-    """Return a directory with the recording and its labels, linked where they lie."""
-    if path.is_dir():
-        return path
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file; name a recording or its folder")
-    found = next((one for one in raw.discover(path.parent) if path.name in one.files), None)
-    if found is None:
-        raise UsageError(f"{path}: no recording that can be read; name an EDF, BDF, BrainVision or EEGLAB file")
-    for name in found.files:
-        (upload / name).parent.mkdir(parents=True, exist_ok=True)
-        (upload / name).symlink_to((path.parent / name).resolve())
-    return upload
 
 
 def _entries(upload: Path, space: Path) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from typing import Any
 from bgb_assets.modalities.mri import cache, features, raw
 from bgb_assets.modalities.mri.conform.params import ConformParams
 from bgb_assets.modalities.mri.report import pictures
-from bgb_assets.runtime.errors import UsageError
+from bgb_assets.modalities.one_upload import upload_around
 
 _STAGES = ("raw", "cache", "features")
 
@@ -28,23 +28,9 @@ def file_pictures(path: Path) -> Mapping[str, Any]:
         BadInput: The scan or its mask cannot be used.
     """
     with tempfile.TemporaryDirectory(prefix="bgb-mri-") as space:
-        entries = _entries(_upload(path, Path(space) / "upload"), Path(space))
+        upload = upload_around(path, raw.discover, Path(space) / "upload", "scan", "a .nii or .nii.gz file")
+        entries = _entries(upload, Path(space))
         return {f"features-{name}": figure for name, figure in pictures("features", entries, Path(space)).items()}
-
-
-def _upload(path: Path, upload: Path) -> Path:
-    """Return a directory with the scan and its mask, linked where they lie."""
-    if path.is_dir():
-        return path
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file; name a scan or its folder")
-    found = next((one for one in raw.discover(path.parent) if path.name in one.files), None)
-    if found is None:
-        raise UsageError(f"{path}: no scan that can be read; name a .nii or .nii.gz file")
-    for name in found.files:
-        (upload / name).parent.mkdir(parents=True, exist_ok=True)
-        (upload / name).symlink_to((path.parent / name).resolve())
-    return upload
 
 
 def _entries(upload: Path, space: Path) -> dict[str, Path]:
