@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bgb_assets.modalities.beatmap.formats.song import read_song
-from bgb_assets.modalities.beatmap.writing.export import DifficultyToWrite, Format, SongToWrite, render_map, write_zip
+from bgb_assets.modalities.beatmap.writing.export import Format, render_map, write_zip
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets_tests.fixtures import REPOSITORY
 from bgb_assets_tests.modalities.beatmap.map_files import write_files
 

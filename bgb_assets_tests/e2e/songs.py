@@ -24,7 +24,8 @@ from bgb_assets.modalities.beatmap.synth import click_track, write_ogg
 from bgb_assets.modalities.beatmap.synthetic import synth_score
 from bgb_assets.modalities.beatmap.synthetic.synth_files import AUDIO_FILE, write_map
 from bgb_assets.modalities.beatmap.synthetic.synth_map import MANNERS, Map, draw_map
-from bgb_assets.modalities.beatmap.writing.export import DifficultyToWrite, SongToWrite, render_map, write_folder
+from bgb_assets.modalities.beatmap.writing.export import render_map, write_folder
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets_tests import driving
 from bgb_assets_tests.driving import fan_in
 

@@ -32,18 +32,11 @@ from bgb_assets.modalities.beatmap.measures.quality import measure
 from bgb_assets.modalities.beatmap.measures.seams import seam_ratio
 from bgb_assets.modalities.beatmap.sequences import vocabulary as v
 from bgb_assets.modalities.beatmap.sequences.tokenizer import decode
-from bgb_assets.modalities.beatmap.writing.export import (
-    FORMATS,
-    DifficultyToWrite,
-    Format,
-    SongToWrite,
-    render_map,
-    write_folder,
-    write_zip,
-)
+from bgb_assets.modalities.beatmap.writing.export import FORMATS, Format, render_map, write_folder, write_zip
 from bgb_assets.modalities.beatmap.writing.export_audio import game_audio
 from bgb_assets.modalities.beatmap.writing.lead_in import MIN_FIRST_NOTE_S, moved_objects, moved_tempo
 from bgb_assets.modalities.beatmap.writing.lights import Lights, simple_lights
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets.runtime.errors import BadInput, ContractError
 from bgb_assets.training.model_directory import LoadedModel
 

@@ -15,14 +15,13 @@ from bgb_assets.modalities.beatmap.formats.objects import PLAYED_KINDS, count
 from bgb_assets.modalities.beatmap.formats.opening import opened_map
 from bgb_assets.modalities.beatmap.writing.export import (
     FORMATS,
-    DifficultyToWrite,
     Format,
     RenderedMap,
-    SongToWrite,
     render_map,
     write_folder,
     write_zip,
 )
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets.modalities.beatmap.writing.source_map import SourceMap, read_source_map
 from bgb_assets.runtime.errors import BadInput, UsageError
 

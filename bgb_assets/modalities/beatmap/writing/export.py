@@ -1,8 +1,8 @@
 """Writes a map: the files of a song in version 2, 3 or 4 of the game's format, as a folder or a zip.
 
-Belongs here: the song to write, which files a map consists of, and the archive; the same input gives the same bytes.
-Does not belong here: the content of Info (`write_info`), of difficulty files (`write_v2` and its siblings), of light
-shows (`lights`, `write_lights`), and audio (`export_audio`).
+Belongs here: which files a map consists of, and the archive; the same input gives the same bytes.
+Does not belong here: the song to write (`song_to_write`), the content of Info (`write_info`), of difficulty files
+(`write_v2` and its siblings), of light shows (`lights`, `write_lights`), and audio (`export_audio`).
 """
 
 import struct
@@ -19,8 +19,9 @@ import orjson
 from bgb_assets.modalities.beatmap.formats.naming import DIFFICULTIES, RANKS
 from bgb_assets.modalities.beatmap.formats.objects import Objects, count
 from bgb_assets.modalities.beatmap.formats.tempo import TempoMap
-from bgb_assets.modalities.beatmap.writing.lights import Lights, no_lights
+from bgb_assets.modalities.beatmap.writing.lights import no_lights
 from bgb_assets.modalities.beatmap.writing.retiming import regular_tempo, retimed_lights, retimed_objects, same_tempo
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets.modalities.beatmap.writing.write_info import AUDIO_DATA_FILE, difficulty_file, info_v2, info_v4
 from bgb_assets.modalities.beatmap.writing.write_lights import lightshow_v4
 from bgb_assets.modalities.beatmap.writing.write_v2 import difficulty_v2
@@ -32,92 +33,10 @@ Format = Literal["v2", "v3", "v4"]
 FORMATS: tuple[Format, ...] = ("v2", "v3", "v4")
 
 LIGHTSHOW_FILE = "Lightshow.dat"
-COVER_FILE = "cover.png"
-ENVIRONMENTS = ("DefaultEnvironment", "GlassDesertEnvironment")
-"""The stage where none is named, and the one for difficulties that turn the player."""
 
 _COVER_PIXELS = 256
 _COVER_RGB = (28, 32, 48)
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-
-
-@dataclass(frozen=True)
-class DifficultyToWrite:
-    """One difficulty to write.
-
-    Attributes:
-        characteristic: `Standard` and the like.
-        difficulty: One of `DIFFICULTIES`.
-        objects: Canonical objects.
-        njs: Jump speed; None for that of `JUMP_SPEEDS`.
-        njo: Jump offset in beats.
-        requirements: Names of what the game needs to play it.
-        tempo: Its own tempo map; None for the song's.
-        lights: Its own light show; None for the song's.
-    """
-
-    characteristic: str
-    difficulty: str
-    objects: Objects
-    njs: float | None = None
-    njo: float = 0.0
-    requirements: tuple[str, ...] = ()
-    tempo: TempoMap | None = None
-    lights: Lights | None = None
-
-
-@dataclass(frozen=True)
-class AudioToWrite:
-    """The song's audio as the game loads it.
-
-    Attributes:
-        content: Bytes of an Ogg Vorbis file.
-        rate_hz: Its sample rate.
-        frames: Its length in samples.
-        file: Its name in the map.
-    """
-
-    content: bytes
-    rate_hz: int
-    frames: int
-    file: str = "song.ogg"
-
-
-@dataclass(frozen=True)
-class SongToWrite:
-    """One song to write.
-
-    Attributes:
-        title: And the texts that follow: as players see them.
-        tempo: The tempo map of all difficulties that have none of their own.
-        difficulties: In any order.
-        audio: None writes a map without audio, which names `song.ogg`.
-        cover: Bytes of a picture; None for a plain one.
-        cover_file: Its name, with the suffix that fits its content.
-        lights: The light show of all difficulties that have none of their own, on the beats of `tempo`; None for a
-            dark stage.
-        preview_s: Where the part begins that is played in menus, and how long it is.
-        environments: The stage, and the one for difficulties that turn the player.
-        song_time_offset_s: Old games moved the song by it; version 4 has no such thing.
-        shuffle: Old games moved every second note by it, in the units of `shuffle_period`; neither has version 4.
-        shuffle_period: See `shuffle`.
-    """
-
-    title: str
-    tempo: TempoMap
-    difficulties: tuple[DifficultyToWrite, ...]
-    subtitle: str = ""
-    artist: str = ""
-    mappers: tuple[str, ...] = ()
-    audio: AudioToWrite | None = None
-    cover: bytes | None = None
-    cover_file: str = COVER_FILE
-    lights: Lights | None = None
-    preview_s: tuple[float, float] = (0.0, 10.0)
-    environments: tuple[str, str] = ENVIRONMENTS
-    song_time_offset_s: float = 0.0
-    shuffle: float = 0.0
-    shuffle_period: float = 0.5
 
 
 @dataclass(frozen=True)

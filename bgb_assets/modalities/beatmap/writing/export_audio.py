@@ -20,7 +20,7 @@ from bgb_assets.modalities.beatmap.audio.ogg import (
     read_head,
     read_header_packets,
 )
-from bgb_assets.modalities.beatmap.writing.export import AudioToWrite
+from bgb_assets.modalities.beatmap.writing.song_to_write import AudioToWrite
 from bgb_assets.runtime.errors import BadInput
 
 SERIAL = 1

@@ -11,8 +11,8 @@ import numpy as np
 
 from bgb_assets.modalities.beatmap.formats.objects import Objects, count
 from bgb_assets.modalities.beatmap.formats.tempo import TempoMap, tempo_from_events
-from bgb_assets.modalities.beatmap.writing.export import DifficultyToWrite, SongToWrite
 from bgb_assets.modalities.beatmap.writing.lights import Lights
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets.runtime.errors import ContractError
 
 MIN_FIRST_NOTE_S = 2.0

@@ -19,17 +19,17 @@ from bgb_assets.modalities.beatmap.formats.info import optional_number
 from bgb_assets.modalities.beatmap.formats.reading import read_json
 from bgb_assets.modalities.beatmap.formats.song import Song, read_song
 from bgb_assets.modalities.beatmap.formats.tempo import TempoMap
-from bgb_assets.modalities.beatmap.writing.export import (
+from bgb_assets.modalities.beatmap.writing.export_audio import game_audio, without_tags
+from bgb_assets.modalities.beatmap.writing.lights import Lights, no_lights
+from bgb_assets.modalities.beatmap.writing.read_lights import read_lights, read_lightshow
+from bgb_assets.modalities.beatmap.writing.retiming import same_tempo
+from bgb_assets.modalities.beatmap.writing.song_to_write import (
     COVER_FILE,
     ENVIRONMENTS,
     AudioToWrite,
     DifficultyToWrite,
     SongToWrite,
 )
-from bgb_assets.modalities.beatmap.writing.export_audio import game_audio, without_tags
-from bgb_assets.modalities.beatmap.writing.lights import Lights, no_lights
-from bgb_assets.modalities.beatmap.writing.read_lights import read_lights, read_lightshow
-from bgb_assets.modalities.beatmap.writing.retiming import same_tempo
 from bgb_assets.modalities.beatmap.writing.uncarried import (
     difficulty_entries,
     uncarried_in_difficulty,

@@ -5,12 +5,10 @@ Does not belong here: difficulty files (`write_v2` and its siblings) and the arc
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bgb_assets.modalities.beatmap.formats.naming import DIFFICULTIES, RANKS, safe_name
-
-if TYPE_CHECKING:  # what Info is written from lies in the module that calls this one
-    from bgb_assets.modalities.beatmap.writing.export import DifficultyToWrite, SongToWrite
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 
 JUMP_SPEEDS: Mapping[str, float] = dict(zip(DIFFICULTIES, (10.0, 10.0, 12.0, 16.0, 18.0), strict=True))
 """Note jump speed by difficulty where none is given."""
@@ -22,12 +20,12 @@ _V2_VERSION, _V4_VERSION = "2.1.0", "4.0.0"
 _TURNING = ("360Degree", "90Degree")
 
 
-def difficulty_file(difficulty: "DifficultyToWrite") -> str:
+def difficulty_file(difficulty: DifficultyToWrite) -> str:
     """Return the name of a difficulty's file."""
     return f"{difficulty.difficulty}{safe_name(difficulty.characteristic)}.dat"
 
 
-def info_v2(song: "SongToWrite", ordered: "Sequence[DifficultyToWrite]") -> dict[str, Any]:
+def info_v2(song: SongToWrite, ordered: Sequence[DifficultyToWrite]) -> dict[str, Any]:
     """Return the JSON value of an Info file of version 2.1.0."""
     sets: dict[str, list[dict[str, Any]]] = {}
     for item in ordered:
@@ -56,9 +54,7 @@ def info_v2(song: "SongToWrite", ordered: "Sequence[DifficultyToWrite]") -> dict
     }
 
 
-def info_v4(
-    song: "SongToWrite", ordered: "Sequence[DifficultyToWrite]", lightshow_files: Sequence[str]
-) -> dict[str, Any]:
+def info_v4(song: SongToWrite, ordered: Sequence[DifficultyToWrite], lightshow_files: Sequence[str]) -> dict[str, Any]:
     """Return the JSON value of an Info file of version 4.0.0.
 
     Args:
@@ -89,7 +85,7 @@ def info_v4(
     }
 
 
-def _v2_difficulty(item: "DifficultyToWrite") -> dict[str, Any]:
+def _v2_difficulty(item: DifficultyToWrite) -> dict[str, Any]:
     entry = {
         "_difficulty": item.difficulty,
         "_difficultyRank": RANKS[item.difficulty],
@@ -102,7 +98,7 @@ def _v2_difficulty(item: "DifficultyToWrite") -> dict[str, Any]:
     return entry | ({"_customData": {"_requirements": list(item.requirements)}} if item.requirements else {})
 
 
-def _v4_difficulty(item: "DifficultyToWrite", mappers: tuple[str, ...], lightshow_file: str) -> dict[str, Any]:
+def _v4_difficulty(item: DifficultyToWrite, mappers: tuple[str, ...], lightshow_file: str) -> dict[str, Any]:
     entry = {
         "characteristic": item.characteristic,
         "difficulty": item.difficulty,
@@ -117,5 +113,5 @@ def _v4_difficulty(item: "DifficultyToWrite", mappers: tuple[str, ...], lightsho
     return entry | ({"customData": {"_requirements": list(item.requirements)}} if item.requirements else {})
 
 
-def _jump_speed(item: "DifficultyToWrite") -> float:
+def _jump_speed(item: DifficultyToWrite) -> float:
     return JUMP_SPEEDS[item.difficulty] if item.njs is None else item.njs

@@ -6,13 +6,8 @@ import pytest
 from bgb_assets.modalities.beatmap.formats.objects import empty_objects
 from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
 from bgb_assets.modalities.beatmap.generation.tempo_file import read_tempo_file
-from bgb_assets.modalities.beatmap.writing.export import (
-    DifficultyToWrite,
-    SongToWrite,
-    render_map,
-    write_folder,
-    write_zip,
-)
+from bgb_assets.modalities.beatmap.writing.export import render_map, write_folder, write_zip
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets.runtime.errors import BadInput
 
 TEMPO = tempo_from_events(120.0, [8.0, 12.0], [60.0, 240.0]).tempo

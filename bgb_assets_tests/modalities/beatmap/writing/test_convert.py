@@ -8,14 +8,9 @@ from bgb_assets.modalities.beatmap.formats.reading import read_json
 from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
 from bgb_assets.modalities.beatmap.formats.versions import difficulty_version
 from bgb_assets.modalities.beatmap.writing.convert import convert_map
-from bgb_assets.modalities.beatmap.writing.export import (
-    FORMATS,
-    DifficultyToWrite,
-    SongToWrite,
-    render_map,
-    write_folder,
-)
+from bgb_assets.modalities.beatmap.writing.export import FORMATS, render_map, write_folder
 from bgb_assets.modalities.beatmap.writing.read_lights import read_lights, read_lightshow
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.converting import (

@@ -12,18 +12,10 @@ from bgb_assets.modalities.beatmap.formats.objects import empty_objects
 from bgb_assets.modalities.beatmap.formats.reading import read_json
 from bgb_assets.modalities.beatmap.formats.song import read_song
 from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events, tempo_from_regions
-from bgb_assets.modalities.beatmap.writing.export import (
-    FORMATS,
-    AudioToWrite,
-    DifficultyToWrite,
-    SongToWrite,
-    plain_cover,
-    render_map,
-    write_folder,
-    write_zip,
-)
+from bgb_assets.modalities.beatmap.writing.export import FORMATS, plain_cover, render_map, write_folder, write_zip
 from bgb_assets.modalities.beatmap.writing.lights import simple_lights
 from bgb_assets.modalities.beatmap.writing.retiming import same_tempo
+from bgb_assets.modalities.beatmap.writing.song_to_write import AudioToWrite, DifficultyToWrite, SongToWrite
 from bgb_assets.modalities.beatmap.writing.write_info import difficulty_file
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets_tests.fixtures import shared_data

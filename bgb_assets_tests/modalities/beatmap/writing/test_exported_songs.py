@@ -9,10 +9,11 @@ import soundfile
 from bgb_assets.modalities.beatmap.audio.audio_identity import identify_audio
 from bgb_assets.modalities.beatmap.audio.ogg import read_head, read_header_packets
 from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
-from bgb_assets.modalities.beatmap.writing.export import FORMATS, DifficultyToWrite, SongToWrite, render_map, write_zip
+from bgb_assets.modalities.beatmap.writing.export import FORMATS, render_map, write_zip
 from bgb_assets.modalities.beatmap.writing.export_audio import game_audio
 from bgb_assets.modalities.beatmap.writing.lead_in import MIN_FIRST_NOTE_S, with_lead_in
 from bgb_assets.modalities.beatmap.writing.lights import simple_lights
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets_tests.fixtures import shared_data
 from bgb_assets_tests.modalities.beatmap.click_tracks import RATE_HZ, clicks
 from bgb_assets_tests.modalities.beatmap.converting import read_map

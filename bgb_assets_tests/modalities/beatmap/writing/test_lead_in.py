@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
-from bgb_assets.modalities.beatmap.writing.export import DifficultyToWrite, SongToWrite
 from bgb_assets.modalities.beatmap.writing.lead_in import MIN_FIRST_NOTE_S, with_lead_in
 from bgb_assets.modalities.beatmap.writing.lights import simple_lights
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets.runtime.errors import ContractError
 from bgb_assets_tests.modalities.beatmap.map_files import difficulty_v3, parsed
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bgb_assets.modalities.beatmap.writing.export import ENVIRONMENTS
+from bgb_assets.modalities.beatmap.writing.song_to_write import ENVIRONMENTS
 from bgb_assets.modalities.beatmap.writing.source_map import ROTATED, UNREADABLE, read_source_map
 from bgb_assets.runtime.errors import BadInput
 from bgb_assets_tests.fixtures import shared_data

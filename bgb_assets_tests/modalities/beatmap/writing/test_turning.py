@@ -7,7 +7,8 @@ from bgb_assets.modalities.beatmap.formats.identities import beatmap_id
 from bgb_assets.modalities.beatmap.formats.objects import checked
 from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
 from bgb_assets.modalities.beatmap.measures.parity import repair_parity
-from bgb_assets.modalities.beatmap.writing.export import FORMATS, DifficultyToWrite, SongToWrite, render_map
+from bgb_assets.modalities.beatmap.writing.export import FORMATS, render_map
+from bgb_assets.modalities.beatmap.writing.song_to_write import DifficultyToWrite, SongToWrite
 from bgb_assets.modalities.beatmap.writing.turning import turned_document
 from bgb_assets_tests.modalities.beatmap.map_files import difficulty_v3, parsed
 from bgb_assets_tests.modalities.beatmap.objects_case import random_objects

@@ -5,7 +5,7 @@ from bgb_assets.modalities.beatmap.formats.naming import DIFFICULTIES
 from bgb_assets.modalities.beatmap.formats.objects import empty_objects
 from bgb_assets.modalities.beatmap.formats.reading import read_json
 from bgb_assets.modalities.beatmap.formats.tempo import tempo_from_events
-from bgb_assets.modalities.beatmap.writing.export import AudioToWrite, DifficultyToWrite, SongToWrite
+from bgb_assets.modalities.beatmap.writing.song_to_write import AudioToWrite, DifficultyToWrite, SongToWrite
 from bgb_assets.modalities.beatmap.writing.write_info import JUMP_SPEEDS, difficulty_file, info_v2, info_v4
 from bgb_assets_tests.fixtures import shared_data
 
